@@ -1,0 +1,85 @@
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recsys.core.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown key is refused by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def checked(cls, data: dict[str, Any]) -> Self:
+        """Build from plain data; `ConfigError` names the first setting that is wrong, by its dotted path."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(".".join(str(part) for part in first["loc"]), first["msg"]) from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; `ConfigError` names it when it is missing or is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), "cannot be read") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), f"is no TOML: {error}") from error
+
+
+class Home:
+    """The folder that holds everything recsys makes, and the one list of what stands where in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    @classmethod
+    def default(cls) -> Self:
+        """RECSYS_HOME, or `.recsys` in the working folder."""
+        return cls(Path(os.environ.get("RECSYS_HOME", ".recsys")))
+
+    @property
+    def tables(self) -> Path:
+        """Validated tables: generations and their pointer."""
+        return self.root / "tables"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rejected rows, one parquet file a table."""
+        return self.root / "quarantine"
+
+    @property
+    def snapshots(self) -> Path:
+        """Feature snapshots: <view>/as_of=<day>/part.parquet."""
+        return self.root / "snapshots"
+
+    @property
+    def feast(self) -> Path:
+        """Feast's registry."""
+        return self.root / "feast"
+
+    @property
+    def online(self) -> Path:
+        """The packed online store (LMDB)."""
+        return self.root / "online"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's SQLite file and artifacts."""
+        return self.root / "mlflow"
+
+    @property
+    def publications(self) -> Path:
+        """Publications and their pointer."""
+        return self.root / "publications"
+
+    @property
+    def run(self) -> Path:
+        """Process ids and logs of what runs in the background."""
+        return self.root / "run"

@@ -1,0 +1,72 @@
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """What one row of a feature table describes; the value is also the name of the table and of the Feast view."""
+
+    MEMBER = "member"
+    CATEGORY = "category"
+    PRODUCT = "product"
+    MEMBER_CATEGORY = "member_category"
+    MEMBER_PRODUCT = "member_product"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that name a row."""
+        return VIEW_KEYS[self]
+
+
+VIEW_KEYS: dict[View, tuple[str, ...]] = {
+    View.MEMBER: ("member_id",),
+    View.CATEGORY: ("category",),
+    View.PRODUCT: ("product_id",),
+    View.MEMBER_CATEGORY: ("member_id", "category"),
+    View.MEMBER_PRODUCT: ("member_id", "product_id"),
+}
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """One feature: what it is, and the one expression that computes it.
+
+    name: unique over the whole catalogue.
+    view: the table it stands in.
+    kind: "number" (float64) or "category" (text).
+    unit: days, money, share, count, ratio, ... or "-".
+    null_meaning: what an unknown value says; "never null" where it cannot be.
+    formula: one line for people.
+    source: the relation of `features/<view>.py` that `sql` reads.
+    sql: a portable SQL expression over that relation; `{as_of}` is the day number of as_of.
+    """
+
+    name: str
+    view: View
+    kind: str
+    unit: str
+    null_meaning: str
+    formula: str
+    source: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One prediction: which rows, which features, over which horizon, judged by what.
+
+    name: also the name of its Feast service, registered model and score table.
+    horizon: days after as_of that the label looks at.
+    keys: columns that name a row.
+    views: feature tables joined to its rows, each on its own keys; the first one defines the rows.
+    where: SQL condition over the first view's features that picks the rows; "true" takes them all.
+    scores: columns its model adds, `score` first.
+    metric: the metric that decides, named as in `evaluation/metrics.py`; larger is better.
+    """
+
+    name: str
+    horizon: int
+    keys: tuple[str, ...]
+    views: tuple[View, ...]
+    where: str
+    scores: tuple[str, ...]
+    metric: str
