@@ -75,6 +75,21 @@ class Home:
         return self.root / "mlflow"
 
     @property
+    def scores(self) -> Path:
+        """Scored rows: <task>/as_of=<day>/, one sealed folder each."""
+        return self.root / "scores"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of our own store: RECSYS_DATABASE_URL, or a SQLite file here."""
+        return os.environ.get("RECSYS_DATABASE_URL", f"sqlite:///{self.root / 'recsys.db'}")
+
+    @property
+    def reports(self) -> Path:
+        """Back-test reports: <task>.html and <task>.json."""
+        return self.root / "reports"
+
+    @property
     def publications(self) -> Path:
         """Publications and their pointer."""
         return self.root / "publications"
