@@ -1,0 +1,124 @@
+"""What a Publication is made from: plain frames, one a kind of answer, that scoring fills and `write_publication` seals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from recsys.core.time import AsOf
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+class Reason(StrEnum):
+    """Why an item stands in an answer; `answers/reasons.py` has the words."""
+
+    DUE = "due"
+    """Bought on at least two days before and about due again."""
+    AGAIN = "again"
+    """Bought before, not known to be due."""
+    IN_CATEGORY = "in_category"
+    """Never bought, but its category was."""
+    FOR_YOU = "for_you"
+    """Never bought; members with a like history buy it."""
+    NEW = "new"
+    """Launched around as_of."""
+    GOES_WITH = "goes_with"
+    """Bought together with a product of the request."""
+    SIMILAR = "similar"
+    """Like a product of the request."""
+    POPULAR = "popular"
+    """Bought by many members lately."""
+    POPULAR_IN_CATEGORY = "popular_in_category"
+    """Bought by many members lately, within the category asked for."""
+
+
+class NeighbourKind(StrEnum):
+    """How two products belong together."""
+
+    SIMILAR = "similar"
+    TOGETHER = "together"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Matrix factors of members and products; their dot product ranks products for a member.
+
+    member_ids, product_ids: (n,), (m,) text, unique.
+    member_factors, product_factors: (n, f), (m, f) numbers.
+    """
+
+    member_ids: "np.ndarray"
+    product_ids: "np.ndarray"
+    member_factors: "np.ndarray"
+    product_factors: "np.ndarray"
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that one publication answers from, as known before `as_of`.
+
+    tables_digest: digest of the tables it was computed from.
+    model_versions: task name -> version of the model that scored it; a task without a model is absent.
+    members: one row a member who may be personalised. `member_id`, text, unique; `tags`, a list of text (optional
+        column, None = no tags); every other column is a feature: numbers (NaN = unknown) or text (None = unknown).
+    products: one row a product that an answer may name, launches too. `product_id`, text, unique; `name`, `category`,
+        `subcategory`, `brand` text (None = unknown; category 'unknown' instead of None); `price`, `stock` numbers (NaN
+        = unknown, an unknown stock counts as there); `is_consumable` (None = unknown); `launched_day`, `delisted_day`
+        mall-day numbers (NaN = always there, never delisted); `buyers_28`, `buyers_90` distinct buying members in the
+        last 28 and 90 days; `popularity`, 1 = the most popular, unique (rank of an unsold product: after all others).
+    recommend: `member_id, product_id, score` (higher is better, any scale), `reason` (a `Reason` value), and the
+        evidence `purchase_days` (0 = never bought), `days_since` the last purchase and `mean_gap` in days (NaN = none).
+        Rows in any order; a pair at most once. Members' lists are cut by the writer's `keep`.
+    repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` days from
+        as_of to the next purchase day (NaN = beyond the horizon; low..high holds 80%).
+    churn: `member_id, score`, the probability of no purchase within the horizon.
+    new_product: `member_id, product_id, score`, the probability of buying within the horizon.
+    neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
+    factors: None when there are none.
+    opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in
+        the frames above are left out.
+
+    A row that names a member or a product not in `members` or `products` is left out, and the manifest counts it.
+    """
+
+    as_of: AsOf
+    tables_digest: str
+    model_versions: Mapping[str, str]
+    members: "pd.DataFrame"
+    products: "pd.DataFrame"
+    recommend: "pd.DataFrame"
+    repurchase: "pd.DataFrame"
+    churn: "pd.DataFrame"
+    new_product: "pd.DataFrame"
+    neighbours: "pd.DataFrame"
+    factors: Factors | None
+    opted_out: tuple[str, ...]
+
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "members": ("member_id",),
+    "products": (
+        "product_id",
+        "name",
+        "category",
+        "subcategory",
+        "brand",
+        "price",
+        "stock",
+        "is_consumable",
+        "launched_day",
+        "delisted_day",
+        "buyers_28",
+        "buyers_90",
+        "popularity",
+    ),
+    "recommend": ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"),
+    "repurchase": ("member_id", "category", "score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
+    "churn": ("member_id", "score"),
+    "new_product": ("member_id", "product_id", "score"),
+    "neighbours": ("product_id", "neighbour_id", "score", "kind", "rank"),
+}
+"""The columns each frame of a Content must have; order and further columns do not matter, but in `members`."""
