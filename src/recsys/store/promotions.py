@@ -59,7 +59,7 @@ def history(engine: Engine, task: str) -> tuple[Promotion, ...]:
 
 
 def champions(ledger: tuple[Promotion, ...]) -> tuple[str, ...]:
-    """Return the champions that are still standing, the present one last: a promotion adds one, a rollback takes one."""
+    """Return the champions still standing, the present one last: a promotion adds one, a rollback takes one."""
     stack: list[str] = []
     for line in ledger:
         if line.action == "promote":

@@ -1,0 +1,40 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export RECSYS_HOME ?= .recsys
+
+.PHONY: help demo test lint bench stop clean lock
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,dev]'
+	@touch $@
+
+demo: .venv/.installed ## Environment, sample data, features, training, publishing, service up, one answer
+	@$(BIN)/python -m training.demo
+
+test: lint ## Everything that CI runs: the gates, then all tests with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/.installed ## Format, lint, types, import contracts, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+bench: .venv/.installed ## Timings, as ratios to a limit or a peer in the same run
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+stop: ## Stop the service that the demo left running
+	@$(BIN)/recsys stop
+
+clean: ## Remove the environment and everything the demo made
+	-@$(BIN)/recsys stop
+	rm -rf .venv $(RECSYS_HOME)
+
+lock: .venv/.installed ## Compile the dependency set anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file constraints.txt
