@@ -1,0 +1,115 @@
+"""Starting, finding and stopping what runs beside the command: the service and MLflow's pages."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recsys.core.config import Home
+from recsys.core.errors import MissingError
+
+SERVICE = "serving.service:service"
+READY_WITHIN = 90.0
+
+
+def tool(name: str) -> str:
+    """Path of a command that stands beside the running Python."""
+    return str(Path(sys.executable).parent / name)
+
+
+def service_command(port: int, host: str = "127.0.0.1") -> list[str]:
+    """Command line that serves the current publication."""
+    return [tool("bentoml"), "serve", SERVICE, "--host", host, "--port", str(port), "--timeout", "10"]
+
+
+def mlflow_command(uri: str, port: int) -> list[str]:
+    """Command line of MLflow's own pages over the runs at `uri`."""
+    return [tool("mlflow"), "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def environment(home: Home) -> dict[str, str]:
+    """Return the environment of a process that works on this home."""
+    return {**os.environ, "RECSYS_HOME": str(home.root), "BENTOML_DO_NOT_TRACK": "True", "DO_NOT_TRACK": "1"}
+
+
+def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:
+    """Start a command in the background and wait until the URL `ready` answers 200; return its process id.
+
+    Its output goes to `<home>/run/<name>.log`. `MissingError` names that log when it ends or is not ready in time.
+    """
+    home.run.mkdir(parents=True, exist_ok=True)
+    log = home.run / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment(home), start_new_session=True
+        )
+    _pid_file(home, name).write_text(str(process.pid), encoding="utf-8")
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        if answers(ready):
+            return process.pid
+        time.sleep(0.2)
+    stop(name, home)
+    raise MissingError(f"{name} did not become ready; see {log}", f"recsys {name}")
+
+
+def running(name: str, home: Home) -> int | None:
+    """Return the process id of a command started before, when it is still alive."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(_pid_file(home, name).read_text(encoding="utf-8"))
+        os.kill(pid, 0)
+        return pid
+    return None
+
+
+def stop(name: str, home: Home) -> bool:
+    """End a command started before and all its workers; False when none was running."""
+    pid = running(name, home)
+    _pid_file(home, name).unlink(missing_ok=True)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and _alive(pid):
+        time.sleep(0.1)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    return True
+
+
+def answers(url: str) -> bool:
+    """Tell whether a URL answers 200 within a second."""
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def names(home: Home) -> Mapping[str, int]:
+    """Return what is running, by name."""
+    found = {path.stem: running(path.stem, home) for path in sorted(home.run.glob("*.pid"))}
+    return {name: pid for name, pid in found.items() if pid is not None}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    return ended == 0
+
+
+def _pid_file(home: Home, name: str) -> Path:
+    return home.run / f"{name}.pid"

@@ -1,0 +1,53 @@
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field
+
+from recsys.core.config import Settings, read_toml
+
+CONFIG = Path("recsys.toml")
+
+
+class TaskSettings(Settings):
+    """What a retailer changes of one task.
+
+    horizon: days that the label looks ahead; null = the task's own, for churn read off the data.
+    model: settings of its trainer, by their names in `models/`.
+    """
+
+    horizon: int | None = Field(default=None, ge=1, le=365)
+    model: dict[str, Any] = Field(default_factory=dict)
+
+
+class TrainingSettings(Settings):
+    """How cutoffs are laid.
+
+    step: days between two cutoffs, counted back from the end of data.
+    trains: cutoffs a model is fitted on.
+    tests: cutoffs that `recsys evaluate` tests on; `recsys train` tests on the last one.
+    min_history: days of orders that must lie before the earliest cutoff.
+    keep: recommendations published for each member.
+    """
+
+    step: int = Field(default=28, ge=1)
+    trains: int = Field(default=4, ge=1)
+    tests: int = Field(default=2, ge=1)
+    min_history: int = Field(default=84, ge=1)
+    keep: int = Field(default=100, ge=1)
+
+
+class Project(Settings):
+    """The part of `recsys.toml` that speaks of training: `[training]` and `[tasks.<name>]`."""
+
+    training: TrainingSettings = TrainingSettings()
+    tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path = CONFIG) -> Self:
+        """Read it from a file; without one, everything has its default."""
+        data = read_toml(path) if path.exists() else {}
+        return cls.checked({name: data[name] for name in ("training", "tasks") if name in data})
+
+    def task(self, name: str) -> TaskSettings:
+        """Return the settings of one task."""
+        return self.tasks.get(name, TaskSettings())
