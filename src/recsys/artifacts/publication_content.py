@@ -1,4 +1,4 @@
-"""What a Publication is made from: plain frames, one a kind of answer, that scoring fills and `write_publication` seals."""
+"""What a Publication is made from: plain frames, one a kind of answer, which `write_publication` seals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

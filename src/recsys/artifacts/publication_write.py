@@ -1,13 +1,278 @@
-from pathlib import Path
+"""Seals a Content as a folder of arrays: ids become rows of sorted hashes, pairs become ragged columns by member."""
 
-from recsys.artifacts.publication_content import Content
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.ipc
+
+from recsys.artifacts.publication_content import COLUMNS, Content, Factors, NeighbourKind, Reason
+from recsys.artifacts.publication_files import (
+    CHURN_QUANTILES,
+    FEATURE_QUANTILES,
+    FORMAT,
+    PRODUCT_NUMBERS,
+    PRODUCT_TEXTS,
+    RECOMMEND_EVIDENCE,
+    REPURCHASE_NUMBERS,
+    id_key,
+)
+from recsys.core.errors import ArtifactError
+from recsys.core.folders import point, read_manifest, text_digest, write_folder
 
 
 def write_publication(root: Path, content: Content, *, keep: int = 100) -> Path:
     """Seal a content as a new folder under `root`, make it the current one and return it.
 
     root: Home.publications.
-    keep: a member's best recommendations (and as many best new products) that are kept.
-    Raises `ArtifactError` naming the frame and column when the content is incomplete.
+    keep: so many of a member's best recommendations, and of a member's best new products, are kept.
+    The folder is named by as_of and the digest of its files: the same content gives the same folder.
+    Raises `ArtifactError` that names the frame and column when the content is incomplete.
     """
-    raise NotImplementedError
+    _check(root, content)
+    aside = root / f".new-{uuid.uuid4().hex}"
+    try:
+        manifest = write_folder(aside, lambda folder: _Writer(folder, content, keep).write())
+        parts = [part for pair in sorted(manifest["files"].items()) for part in pair]
+        target = root / f"{content.as_of}-{text_digest(str(sorted(content.model_versions.items())), *parts)[:12]}"
+        if not _is_whole(target):
+            if target.exists():
+                shutil.rmtree(target)
+            aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    point(root, target.name)
+    return target
+
+
+def _is_whole(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        read_manifest(folder)
+    except ArtifactError:
+        return False
+    return True
+
+
+def _check(root: Path, content: Content) -> None:
+    for frame, columns in COLUMNS.items():
+        missing = set(columns) - set(getattr(content, frame).columns)
+        if missing:
+            raise ArtifactError(root, f"content.{frame} lacks {', '.join(sorted(missing))}")
+    for frame, column in (("members", "member_id"), ("products", "product_id"), ("churn", "member_id")):
+        if getattr(content, frame)[column].duplicated().any():
+            raise ArtifactError(root, f"content.{frame}.{column} is not unique")
+    unknown = set(content.recommend["reason"].unique()) - set(Reason)
+    if unknown:
+        raise ArtifactError(root, f"content.recommend.reason has {sorted(map(str, unknown))}")
+
+
+class _Writer:
+    """One folder being filled; holds the row numbers that ids were given."""
+
+    def __init__(self, folder: Path, content: Content, keep: int) -> None:
+        self.folder = folder
+        self.content = content
+        self.keep = keep
+        members = content.members[~content.members["member_id"].isin(content.opted_out)]
+        self.members = _in_key_order(members, "member_id")
+        self.products = _in_key_order(content.products, "product_id")
+        self.member_rows = pd.Index(self.members["member_id"])
+        self.product_rows = pd.Index(self.products["product_id"])
+        names = pd.concat([self._category_of_products(), content.repurchase["category"]])
+        self.categories = pd.Index(sorted(names.unique()))
+        self.dropped: dict[str, int] = {}
+
+    def write(self) -> dict[str, Any]:
+        features, texts = self._write_members()
+        self._write_products()
+        self._write_recommend()
+        self._write_repurchase()
+        self._write_churn()
+        self._write_new_product()
+        self._write_neighbours()
+        width = self._write_factors(self.content.factors)
+        self._save("opted_out", np.sort(_keys(pd.Series(self.content.opted_out, dtype=object))))
+        content = self.content
+        return {
+            "format": FORMAT,
+            "as_of": str(content.as_of),
+            "zone": content.as_of.zone,
+            "tables_digest": content.tables_digest,
+            "model_versions": dict(content.model_versions),
+            "members": len(self.members),
+            "products": len(self.products),
+            "opted_out": len(set(content.opted_out)),
+            "categories": self.categories.tolist(),
+            "features": features,
+            "text_features": texts,
+            "reasons": [str(reason) for reason in Reason],
+            "factors": width,
+            "dropped": self.dropped,
+        }
+
+    def _write_members(self) -> tuple[list[str], list[str]]:
+        frame = self.members
+        values = frame.drop(columns=["member_id", "tags"], errors="ignore")
+        numeric = [name for name in values if pd.api.types.is_numeric_dtype(values[name])]
+        texts = [name for name in values if name not in numeric]
+        matrix = values[numeric].to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(frame), len(numeric))
+        tags = frame["tags"] if "tags" in frame else pd.Series([None] * len(frame), dtype=object)
+        columns = {"member_id": _text(frame["member_id"]), "tags": _lists(tags)}
+        self._save("member_keys", _keys(frame["member_id"]))
+        self._save("member_numbers", matrix)
+        self._save(
+            "member_quantiles",
+            np.stack([_quantiles(c, FEATURE_QUANTILES) for c in matrix.T], axis=0)
+            if numeric
+            else np.empty((0, FEATURE_QUANTILES)),
+        )
+        self._save_table("members", {**columns, **{f"feature:{name}": _text(values[name]) for name in texts}})
+        return [str(name) for name in numeric], [str(name) for name in texts]
+
+    def _write_products(self) -> None:
+        frame = self.products
+        self._save("product_keys", _keys(frame["product_id"]))
+        self._save_table("products", {name: _text(frame[name]) for name in PRODUCT_TEXTS})
+        for name in PRODUCT_NUMBERS:
+            self._save(f"product_{name}", _floats(frame[name]))
+        consumable = frame["is_consumable"].map({True: 1, False: 0}).fillna(-1)
+        self._save("product_is_consumable", consumable.to_numpy(dtype=np.int8))
+        category = self.categories.get_indexer(self._category_of_products())
+        self._save("product_category", category.astype(np.int32))
+        popular = np.lexsort((frame["product_id"].to_numpy(dtype=str), _floats(frame["popularity"])))
+        self._save("popular", popular.astype(np.int32))
+        by_category = popular[np.argsort(category[popular], kind="stable")]
+        self._save("popular_in_category_start", _starts(category, len(self.categories)))
+        self._save("popular_in_category_product", by_category.astype(np.int32))
+
+    def _write_recommend(self) -> None:
+        frame = self._placed("recommend", self.content.recommend)
+        reasons = {str(reason): code for code, reason in enumerate(Reason)}
+        frame = self._best(frame)
+        self._ragged("recommend", frame)
+        self._save("recommend_reason", frame["reason"].map(lambda name: reasons[str(name)]).to_numpy(dtype=np.int8))
+        for name in RECOMMEND_EVIDENCE:
+            self._save(f"recommend_{name}", _floats(frame[name]).astype(np.float32))
+
+    def _write_repurchase(self) -> None:
+        frame = self.content.repurchase.assign(member=self._member(self.content.repurchase))
+        frame = frame.assign(category_row=self.categories.get_indexer(frame["category"]))
+        self.dropped["repurchase"] = int((frame["member"] < 0).sum())
+        frame = frame[frame["member"] >= 0].sort_values(
+            ["member", "score", "category_row"], ascending=[True, False, True]
+        )
+        self._save("repurchase_start", _starts(frame["member"].to_numpy(), len(self.members)))
+        self._save("repurchase_category", frame["category_row"].to_numpy(dtype=np.int32))
+        for name in REPURCHASE_NUMBERS:
+            self._save(f"repurchase_{name}", _floats(frame[name]).astype(np.float32))
+
+    def _write_churn(self) -> None:
+        rows = self._member(self.content.churn)
+        self.dropped["churn"] = int((rows < 0).sum())
+        scores = np.full(len(self.members), np.nan)
+        scores[rows[rows >= 0]] = _floats(self.content.churn["score"])[rows >= 0]
+        self._save("churn_score", scores)
+        self._save("churn_quantiles", _quantiles(scores, CHURN_QUANTILES))
+
+    def _write_new_product(self) -> None:
+        self._ragged("new_product", self._best(self._placed("new_product", self.content.new_product)))
+
+    def _write_neighbours(self) -> None:
+        for kind in NeighbourKind:
+            frame = self.content.neighbours[self.content.neighbours["kind"].astype(str) == str(kind)]
+            frame = frame.assign(
+                left=self.product_rows.get_indexer(frame["product_id"]),
+                product=self.product_rows.get_indexer(frame["neighbour_id"]),
+            )
+            known = (frame["left"] >= 0) & (frame["product"] >= 0)
+            self.dropped[str(kind)] = int((~known).sum())
+            frame = frame[known].sort_values(["left", "rank", "product"])
+            self._save(f"{kind}_start", _starts(frame["left"].to_numpy(), len(self.products)))
+            self._save(f"{kind}_product", frame["product"].to_numpy(dtype=np.int32))
+            self._save(f"{kind}_score", _floats(frame["score"]).astype(np.float32))
+
+    def _write_factors(self, factors: Factors | None) -> int:
+        if factors is None:
+            return 0
+        width = factors.member_factors.shape[1]
+        self._save("member_factors", _aligned(self.member_rows, factors.member_ids, factors.member_factors))
+        self._save("product_factors", _aligned(self.product_rows, factors.product_ids, factors.product_factors))
+        return int(width)
+
+    def _category_of_products(self) -> "pd.Series[str]":
+        return self.products["category"].fillna("unknown").astype(str)
+
+    def _member(self, frame: pd.DataFrame) -> "np.ndarray":
+        return np.asarray(self.member_rows.get_indexer(frame["member_id"]))
+
+    def _placed(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give rows their member and product row numbers and leave out those that have none."""
+        product = self.product_rows.get_indexer(frame["product_id"])
+        frame = frame.assign(member=self._member(frame), product=product)
+        known = (frame["member"] >= 0) & (frame["product"] >= 0)
+        self.dropped[name] = int((~known).sum())
+        return frame[known]
+
+    def _best(self, frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.sort_values(["member", "score", "product"], ascending=[True, False, True])
+        return frame[frame.groupby("member").cumcount() < self.keep]
+
+    def _ragged(self, name: str, frame: pd.DataFrame) -> None:
+        self._save(f"{name}_start", _starts(frame["member"].to_numpy(), len(self.members)))
+        self._save(f"{name}_product", frame["product"].to_numpy(dtype=np.int32))
+        self._save(f"{name}_score", _floats(frame["score"]).astype(np.float32))
+
+    def _save(self, name: str, array: "np.ndarray") -> None:
+        np.save(self.folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+
+    def _save_table(self, name: str, columns: Mapping[str, Any]) -> None:
+        table = pa.table(dict(columns))
+        with pa.ipc.new_file(str(self.folder / f"{name}.arrow"), table.schema) as file:
+            file.write_table(table, max_chunksize=max(1, len(table)))
+
+
+def _in_key_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    frame = frame.assign(**{column: frame[column].astype(str)})
+    return frame.iloc[np.lexsort((frame[column].to_numpy(dtype=str), _keys(frame[column])))].reset_index(drop=True)
+
+
+def _keys(ids: "pd.Series[Any]") -> "np.ndarray":
+    return np.fromiter((id_key(str(text)) for text in ids), dtype=np.uint64, count=len(ids))
+
+
+def _starts(rows: "np.ndarray", n: int) -> "np.ndarray":
+    """(n + 1,) where each row's run begins in columns sorted by row."""
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype(np.int64)
+
+
+def _floats(column: "pd.Series[Any]") -> "np.ndarray":
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _quantiles(values: "np.ndarray", n: int) -> "np.ndarray":
+    known = values[np.isfinite(values)]
+    return np.quantile(known, np.linspace(0, 1, n)) if len(known) else np.full(n, np.nan)
+
+
+def _aligned(rows: "pd.Index[Any]", ids: "np.ndarray", factors: "np.ndarray") -> "np.ndarray":
+    """Factors in the order of rows; an id without factors is a row of NaN."""
+    aligned = np.full((len(rows), factors.shape[1]), np.nan, dtype=np.float32)
+    at = rows.get_indexer(pd.Index(ids).astype(str))
+    aligned[at[at >= 0]] = factors[at >= 0]
+    return aligned
+
+
+def _text(column: "pd.Series[Any]") -> Any:
+    return pa.array([None if pd.isna(value) else str(value) for value in column], type=pa.large_string())
+
+
+def _lists(column: "pd.Series[Any]") -> Any:
+    lists = [[str(tag) for tag in tags] if isinstance(tags, (list, tuple, np.ndarray)) else [] for tags in column]
+    return pa.array(lists, type=pa.list_(pa.large_string()))
