@@ -1,0 +1,75 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from recsys.core.errors import ConfigError
+from recsys.core.time import AsOf
+from recsys.data.engine import connect, day_number, instant, stored
+from recsys.data.schema import SCHEMA, Table
+
+LAUNCH_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was known before `as_of`, and nothing else: features accept no other source.
+
+    digest: of the tables it looks at.
+    end: of those tables; at or after it a snapshot knows today's stock, before it stock is unknown.
+    files: stored file of each table of the schema, None where absent.
+    """
+
+    as_of: AsOf
+    digest: str
+    end: AsOf
+    files: Mapping[str, Path | None]
+
+    def __post_init__(self) -> None:
+        if self.as_of.zone != self.end.zone:
+            raise ConfigError("as_of", f"is a day in {self.as_of.zone}, but the tables cut days in {self.end.zone}")
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Open a connection with one view per table of the schema, and `launches`.
+
+        Rows that came to be at or after as_of are not there: orders, events, contacts and redemptions by their day;
+        members by registered_at, products by launched_at, campaigns and coupons by starts_at (null = long ago).
+        What was learnt later is null: a member's tier, points_balance and updated_at unless updated_at lies before
+        as_of, a product's delisted_at from as_of on, and its stock unless as_of is the end of the data or later.
+
+        launches: products with launched_at at or after as_of, or within the 28 days before, in announced columns only
+        (no delisted_at, no stock), and launch_day, the mall day of launched_at.
+        """
+        connection = connect()
+        for table in SCHEMA.values():
+            known = f"SELECT {self._columns(table)} FROM {self._stored(table.name)} WHERE {self._known(table)}"
+            connection.execute(f"CREATE VIEW {table.name} AS {known}")
+        announced = f"SELECT * EXCLUDE (delisted_at, stock), {day_number('launched_at', self.as_of.zone)} AS launch_day"
+        recent = f"launched_at >= {instant(self.as_of.plus(days=-LAUNCH_DAYS))}"
+        connection.execute(f"CREATE VIEW launches AS {announced} FROM {self._stored('products')} WHERE {recent}")
+        return connection
+
+    def _stored(self, table: str) -> str:
+        return stored(SCHEMA[table], self.files[table])
+
+    def _known(self, table: Table) -> str:
+        """Return SQL of the condition on rows that had come to be."""
+        if table.time is not None:
+            return f"day < {self.as_of.number}"
+        began = {"members": "registered_at", "products": "launched_at"}.get(table.name, "starts_at")
+        return f"({began} IS NULL OR {began} < {instant(self.as_of)})"
+
+    def _columns(self, table: Table) -> str:
+        """Return SQL of the columns, with what was learnt later made null."""
+        now = instant(self.as_of)
+        if table.name == "members":
+            later = ("tier", "points_balance", "updated_at")
+            hidden = {name: f"CASE WHEN updated_at < {now} THEN {name} END" for name in later}
+        elif table.name == "products":
+            hidden = {"delisted_at": f"CASE WHEN delisted_at < {now} THEN delisted_at END"}
+            if self.as_of < self.end:
+                hidden["stock"] = "CAST(NULL AS DOUBLE)"
+        else:
+            return "*"
+        return f"* REPLACE ({', '.join(f'{sql} AS {name}' for name, sql in hidden.items())})"
