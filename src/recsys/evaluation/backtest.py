@@ -13,6 +13,7 @@ from recsys.models.contract import Model, Trainer
 
 STEP = 28
 MIN_HISTORY = 84
+REPEAT = "pair_days"  # the feature of a member and a product that is above 0 when the one has bought the other
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, all steps, and what is being done now."""
@@ -155,8 +156,8 @@ def backtest(
     """Fit every trainer on each fold's training cutoffs and score its test rows.
 
     example: rows and labels of a cutoff; called once for each cutoff of a fold.
-    carry: features of the rows to keep beside the keys, for slices and for the repeat part; those that the rows do not
-        have are left out.
+    carry: features of the rows to keep beside the keys, for slices; those that the rows do not have are left out. What
+        tells repeat from explore is always kept.
     truth: for `FoldResult.truth`.
     """
     if not trainers or not folds:
@@ -181,7 +182,7 @@ def backtest(
             table = model.score(test.rows).table
             seconds = time.perf_counter() - began
             scored[name] = Result(table[list(task.scores)].reset_index(drop=True), fit_seconds, seconds)
-        kept = [name for name in dict.fromkeys(carry) if name in test.rows.values]
+        kept = [name for name in dict.fromkeys((REPEAT, *carry)) if name in test.rows.values]
         parts = [test.rows.keys, test.labels.y, test.rows.values[kept]]
         rows = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
         results.append(FoldResult(fold, rows, scored, truth(fold.test) if truth else None))
