@@ -1,4 +1,24 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from recsys.core.config import Settings
+from recsys.core.errors import ConfigError
+from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import Task, View
+from recsys.models.boosted import Binned, Boosted, BoosterConfig
+from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
+from recsys.models.encoding import Encoder, Floats
+from recsys.models.sampling import thin
+from recsys.models.storage import Stored, load_model, save_model
+from recsys.models.survival import Curves, rearranged
+
+FORMAT = "repurchase/1"
+TOLD = (7, 14, 28)
+INTERVAL = (0.1, 0.9)
 
 TASK = Task(
     name="repurchase",
@@ -9,3 +29,150 @@ TASK = Task(
     scores=("score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
     metric="auc",
 )
+
+
+class RepurchaseConfig(Settings):
+    """Choices of the repurchase model.
+
+    booster: how the trees of each knot grow.
+    knots: days at which the curve is learnt, increasing; those beyond the horizon are left out and the horizon itself
+        is always one.
+    max_rows: training rows kept, drawn evenly, when there are more.
+    cap_days: the largest number of days that is ever told.
+    folds: groups of members for calibration when there is a single cutoff.
+    """
+
+    booster: BoosterConfig = BoosterConfig(rounds=150, leaves=31, learning_rate=0.06, min_leaf=100)
+    knots: tuple[int, ...] = (3, 7, 14, 28, 56)
+    max_rows: int = Field(default=200_000, ge=100)
+    cap_days: int = Field(default=365, ge=1)
+    folds: int = Field(default=3, ge=2)
+
+    @field_validator("knots")
+    @classmethod
+    def _increasing(cls, knots: tuple[int, ...]) -> tuple[int, ...]:
+        if not knots or list(knots) != sorted({*knots}) or knots[0] < 1:
+            raise ValueError("knots are increasing whole days, the first at least 1")
+        return knots
+
+
+@dataclass(frozen=True)
+class RepurchaseModel:
+    """The curve of P(next purchase day in the category is within t days), and what is told of it.
+
+    score and p14: within 14 days; p7, p28: within 7 and 28. median_days, low_days, high_days: its median, 10% and 90%
+    quantiles in days from as_of. All come from the same curve, so they cannot contradict each other.
+
+    knots: days; boosted and calibrators: one a knot, for the chance of a purchase day in [as_of, as_of + knot).
+    """
+
+    task: Task
+    knots: tuple[int, ...]
+    boosted: tuple[Boosted, ...]
+    calibrators: tuple[Calibrator, ...]
+    cap_days: int
+
+    def curves(self, rows: Rows) -> Curves:
+        """Return the curve of each row."""
+        raw = _predict(self.boosted, rows.values)
+        pairs = zip(self.calibrators, raw.T, strict=True)
+        chances = np.column_stack([calibrator.apply(column) for calibrator, column in pairs])
+        reached = np.minimum(rearranged(chances), 1 - EDGE)
+        return Curves(np.array(self.knots, dtype=np.float64), reached, float(self.cap_days))
+
+    def score(self, rows: Rows) -> Scores:
+        """Score each member and category."""
+        curves = self.curves(rows)
+        p7, p14, p28 = (curves.within(days) for days in TOLD)
+        low, high = (curves.quantile(share) for share in INTERVAL)
+        return Scores.of(rows, [p14, p7, p14, p28, curves.quantile(0.5), low, high])
+
+    def save(self, folder: Path) -> None:
+        """Write one ensemble a knot, and the calibrations."""
+        state = {
+            "knots": list(self.knots),
+            "calibrators": [calibrator.to_data() for calibrator in self.calibrators],
+            "cap_days": self.cap_days,
+        }
+        names = [_name(knot) for knot in self.knots]
+        save_model(folder, FORMAT, Stored(state, dict(zip(names, self.boosted, strict=True))))
+
+
+@dataclass(frozen=True)
+class RepurchaseTrainer:
+    """One LightGBM a knot on the rows observed for that long, calibrated on the last cutoff, then grown on all cutoffs.
+
+    A row whose data ends before a knot says nothing about that knot, and weighs nothing there only: the end of data is
+    fixed by the cutoff, so that such censoring tells nothing of the member. Nothing after the horizon is looked at.
+    """
+
+    config: RepurchaseConfig
+
+    def fit(self, training: TrainingSet) -> RepurchaseModel:
+        """Fit; `MissingError` when no cutoff has a row, `ConfigError` when none was observed for the first knot."""
+        training = with_rows(training)
+        knots = self._knots(training)
+        held = predict_held_out(training, lambda part: self._predictor(part, knots), folds=self.config.folds)
+        calibrators = []
+        for knot, raw in zip(knots, held.raw.T, strict=True):
+            seen, y = _outcome(held.labels, knot)
+            calibrators.append(fit_calibrator(raw[seen], y[seen]))
+        boosted = self._grow(training, knots)
+        return RepurchaseModel(training.task, knots, boosted, tuple(calibrators), self.config.cap_days)
+
+    def _knots(self, training: TrainingSet) -> tuple[int, ...]:
+        """Knots up to the horizon that some cutoff was observed for."""
+        horizon = training.task.horizon
+        wanted = sorted({*(knot for knot in self.config.knots if knot < horizon), horizon})
+        observed = float(training.y["observed"].max())
+        knots = tuple(knot for knot in wanted if knot <= observed)
+        if not knots:
+            raise ConfigError(
+                "horizon", f"data ends {observed:.0f} days after the first cutoff, before day {wanted[0]}"
+            )
+        return knots
+
+    def _grow(self, training: TrainingSet, knots: tuple[int, ...]) -> tuple[Boosted, ...]:
+        training = thin(training, self.config.max_rows, seed=self.config.booster.seed)
+        parts = [example.rows.values for example in training.examples]
+        encoder = Encoder.learn(training.specs, parts)
+        binned = Binned(encoder, encoder.encode(parts), self.config.booster)
+        outcomes = (_outcome(training.y, knot) for knot in knots)
+        return tuple(binned.grow(y, seen.astype(np.float64)) for seen, y in outcomes)
+
+    def _predictor(self, training: TrainingSet, knots: tuple[int, ...]) -> Predictor:
+        boosted = self._grow(training, knots)
+        return lambda rows: _predict(boosted, rows.values)
+
+
+def trainer(config: Settings) -> RepurchaseTrainer:
+    """Build the trainer from its settings."""
+    return RepurchaseTrainer(RepurchaseConfig.checked(config.model_dump()))
+
+
+def load(folder: Path, task: Task) -> RepurchaseModel:
+    """Read what `RepurchaseModel.save` wrote; `ArtifactError` when it is no such folder."""
+
+    def build(stored: Stored) -> RepurchaseModel:
+        knots = tuple(int(knot) for knot in stored.state["knots"])
+        boosted = tuple(stored.boosted[_name(knot)] for knot in knots)
+        calibrators = tuple(Calibrator.from_data(data) for data in stored.state["calibrators"])
+        return RepurchaseModel(task, knots, boosted, calibrators, int(stored.state["cap_days"]))
+
+    return load_model(folder, FORMAT, build)
+
+
+def _name(knot: int) -> str:
+    return f"within_{knot}"
+
+
+def _predict(boosted: tuple[Boosted, ...], values: pd.DataFrame) -> Floats:
+    """(n, h) raw chances; the ensembles share one encoder, so the rows are encoded once."""
+    matrix = boosted[0].encoder.encode([values])
+    return np.column_stack([part.predict_encoded(matrix) for part in boosted])
+
+
+def _outcome(labels: pd.DataFrame, knot: int) -> tuple[np.ndarray, Floats]:
+    """Which rows were observed for `knot` days, and whether (0 or 1) their next purchase day came before it."""
+    seen = labels["observed"].to_numpy() >= knot
+    return seen, (labels["days"].to_numpy(dtype=np.float64) < knot).astype(np.float64)

@@ -1,0 +1,134 @@
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from recsys.core.config import Settings
+from recsys.core.errors import ArtifactError
+from recsys.models.encoding import Encoder, Floats, Matrix
+
+
+class BoosterConfig(Settings):
+    """How LightGBM grows its trees; the names in brackets are LightGBM's own.
+
+    rounds: trees (num_iterations).
+    leaves: leaves a tree (num_leaves).
+    learning_rate: share of a tree's correction that is taken.
+    min_leaf: rows a leaf needs (min_data_in_leaf).
+    l2: ridge penalty on leaf values (lambda_l2).
+    feature_share: share of features each tree may use (feature_fraction).
+    row_share: share of rows each tree sees (bagging_fraction, drawn anew every tree).
+    bins: histogram bins a feature (max_bin).
+    seed: of all its draws.
+    threads: processor cores; the trees do not depend on it.
+    """
+
+    rounds: int = Field(default=200, ge=1, le=5000)
+    leaves: int = Field(default=31, ge=2, le=1024)
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    min_leaf: int = Field(default=50, ge=1)
+    l2: float = Field(default=5.0, ge=0)
+    feature_share: float = Field(default=0.5, gt=0, le=1)
+    row_share: float = Field(default=0.8, gt=0, le=1)
+    bins: int = Field(default=127, ge=2, le=255)
+    seed: int = Field(default=7, ge=0)
+    threads: int = Field(default=2, ge=1)
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Fitted trees with the encoder of their inputs; it predicts probabilities."""
+
+    encoder: Encoder
+    trees: lgb.Booster
+    threads: int
+
+    def predict(self, values: pd.DataFrame) -> Floats:
+        """(n,) probabilities of the rows of values; (0,) when there are none."""
+        return self.predict_encoded(self.encoder.encode([values]))
+
+    def predict_encoded(self, matrix: Matrix) -> Floats:
+        """(n,) probabilities of rows that the encoder has already turned into a matrix."""
+        if not len(matrix):
+            return np.empty(0)
+        return np.asarray(self.trees.predict(matrix, num_threads=self.threads), dtype=np.float64)
+
+    def gain(self) -> dict[str, float]:
+        """Total gain of the splits on each feature, largest first."""
+        gains = zip(self.encoder.names, self.trees.feature_importance("gain"), strict=True)
+        return dict(sorted(((name, float(gain)) for name, gain in gains), key=lambda item: -item[1]))
+
+    def write(self, path: Path) -> None:
+        """Write the trees in LightGBM's text format."""
+        path.write_text(self.trees.model_to_string(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path, encoder: Encoder, threads: int) -> Self:
+        """Read trees whose digest was checked before: LightGBM ends the process on a truncated file."""
+        try:
+            trees = lgb.Booster(model_str=path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, lgb.basic.LightGBMError) as error:
+            raise ArtifactError(path, "is no LightGBM model") from error
+        if trees.num_feature() != len(encoder.names):
+            raise ArtifactError(path, "was fitted on other features than its manifest lists")
+        return cls(encoder, trees, threads)
+
+
+class Binned:
+    """Encoded rows in LightGBM's bins, made once to grow several ensembles on the same rows.
+
+    matrix: (n, f) of `encoder`.
+    """
+
+    def __init__(self, encoder: Encoder, matrix: Matrix, config: BoosterConfig) -> None:
+        self._encoder = encoder
+        self._config = config
+        self._data = lgb.Dataset(
+            matrix,
+            label=np.zeros(len(matrix), dtype=np.float32),
+            feature_name=[f"f{at}" for at in range(len(encoder.names))],
+            categorical_feature=encoder.categories,
+            params=_parameters(config),
+            free_raw_data=True,
+        )
+
+    def grow(self, y: Floats, weight: Floats | None = None) -> Boosted:
+        """Grow trees by log-loss on labels y (n,), 0 or 1, with weights (n,), 1 when None."""
+        self._data.construct()
+        self._data.set_label(y.astype(np.float32))
+        self._data.set_weight(None if weight is None else weight.astype(np.float32))
+        trees = lgb.train(_parameters(self._config), self._data, num_boost_round=self._config.rounds)
+        # The trees that came back from text are the ones used, so that a saved model cannot score otherwise.
+        again = lgb.Booster(model_str=trees.model_to_string())
+        return Boosted(self._encoder, again, self._config.threads)
+
+
+def grow(
+    encoder: Encoder, parts: Iterable[pd.DataFrame], y: Floats, config: BoosterConfig, weight: Floats | None = None
+) -> Boosted:
+    """Grow trees by log-loss on stacked frames of values; y and weight as in `Binned.grow`."""
+    return Binned(encoder, encoder.encode(parts), config).grow(y, weight)
+
+
+def _parameters(config: BoosterConfig) -> dict[str, object]:
+    return {
+        "objective": "binary",
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.min_leaf,
+        "lambda_l2": config.l2,
+        "feature_fraction": config.feature_share,
+        "bagging_fraction": config.row_share,
+        "bagging_freq": 1,
+        "max_bin": config.bins,
+        "seed": config.seed,
+        "num_threads": config.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }

@@ -1,0 +1,94 @@
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from recsys.models.encoding import Encoder, Floats, Matrix
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fitted logistic regression with the transform of its inputs, all of it arrays.
+
+    A number enters as sign(x) log(1 + |x|), standardised, 0 when unknown, beside a column that says that it is unknown;
+    a category enters as one column for each value of its vocabulary.
+
+    encoder: names and vocabularies. centre, scale: (f,) of the numbers; not used for categories.
+    weights: (d,) of the columns that `_design` makes; bias: of the constant.
+    """
+
+    encoder: Encoder
+    centre: Floats
+    scale: Floats
+    weights: Floats
+    bias: float
+
+    def predict(self, values: pd.DataFrame) -> Floats:
+        """(n,) probabilities of the rows of values; (0,) when there are none."""
+        design = _design(self.encoder, self.encoder.encode([values]), self.centre, self.scale)
+        return np.asarray(expit(design @ self.weights + self.bias))
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "encoder": self.encoder.to_data(),
+            "centre": self.centre.tolist(),
+            "scale": self.scale.tolist(),
+            "weights": self.weights.tolist(),
+            "bias": self.bias,
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_data` gave."""
+        centre, scale, weights = (np.asarray(data[name], dtype=np.float64) for name in ("centre", "scale", "weights"))
+        return cls(Encoder.from_data(data["encoder"]), centre, scale, weights, float(data["bias"]))
+
+
+def fit_linear(
+    encoder: Encoder, parts: Iterable[pd.DataFrame], y: Floats, weight: Floats, *, penalty: float = 1.0
+) -> Linear:
+    """Fit by weighted log-loss with a ridge penalty; with one outcome only, its smoothed rate is told for every row.
+
+    parts: frames of values, stacked; y: (n,) 0 or 1; weight: (n,).
+    """
+    matrix = encoder.encode(parts)
+    centre, scale = _moments(_squeezed(matrix), weight)
+    design = _design(encoder, matrix, centre, scale)
+    if len(np.unique(y)) < 2:
+        rate = (float(weight @ y) + 0.5) / (float(weight.sum()) + 1)
+        return Linear(encoder, centre, scale, np.zeros(design.shape[1]), float(np.log(rate / (1 - rate))))
+    fitted = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=200)
+    fitted.fit(design, y, sample_weight=weight)
+    return Linear(encoder, centre, scale, fitted.coef_[0].astype(np.float64), float(fitted.intercept_[0]))
+
+
+def _squeezed(matrix: Matrix) -> Floats:
+    wide = matrix.astype(np.float64)
+    return np.asarray(np.sign(wide) * np.log1p(np.abs(wide)))
+
+
+def _moments(squeezed: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Weighted mean and standard deviation of what is known in each column; 0 and 1 where nothing is."""
+    known = np.isfinite(squeezed)
+    filled, weights = np.where(known, squeezed, 0.0), known * weight[:, None]
+    total = np.maximum(weights.sum(axis=0), 1e-12)
+    centre = (weights * filled).sum(axis=0) / total
+    spread = np.sqrt((weights * (filled - centre) ** 2).sum(axis=0) / total)
+    return centre, np.where(spread > 1e-9, spread, 1.0)
+
+
+def _design(encoder: Encoder, matrix: Matrix, centre: Floats, scale: Floats) -> Floats:
+    """(n, d) columns: the numbers, whether each is unknown, and one for each value of each vocabulary."""
+    numbers = [at for at in range(matrix.shape[1]) if at not in set(encoder.categories)]
+    squeezed = (_squeezed(matrix[:, numbers]) - centre[numbers]) / scale[numbers]
+    unknown = np.isnan(squeezed)
+    blocks = [np.clip(np.where(unknown, 0.0, squeezed), -8, 8), unknown.astype(np.float64)]
+    for at in encoder.categories:
+        size = len(encoder.vocabularies[encoder.names[at]])
+        blocks.append((matrix[:, [at]] == np.arange(size)).astype(np.float64))
+    return np.hstack(blocks)
