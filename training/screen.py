@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 Advance = Callable[[str], None]
 
@@ -23,6 +24,10 @@ class Screen:
     def note(self, text: str) -> None:
         """Write one line about the work to standard error."""
         self.console.print(text, highlight=False, markup=False)
+
+    def show(self, table: Table) -> None:
+        """Write a table to standard output."""
+        Console(soft_wrap=True).print(table)
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:

@@ -1,0 +1,203 @@
+"""The `recsys` command: reads the words, calls one function of this package, turns errors into exit codes."""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.core.config import Home
+from recsys.core.errors import (
+    ArtifactError,
+    ConfigError,
+    MissingError,
+    PromotionError,
+    RecsysError,
+    RequestError,
+    TableError,
+)
+from training.screen import Screen
+from training.settings import CONFIG, Project
+from training.workspace import Workspace
+
+EXIT_CODES: dict[type[RecsysError], int] = {
+    ConfigError: 2,
+    RequestError: 2,
+    TableError: 3,
+    MissingError: 4,
+    ArtifactError: 5,
+    PromotionError: 6,
+}
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The project's settings and table mapping.")]
+Sample = Annotated[str, typer.Option("--sample", help="Use a sample instead of the mapping: complete-journey.")]
+TaskName = Annotated[str, typer.Argument(help="repurchase, churn, new_product, recommend, or all.")]
+Day = Annotated[str, typer.Option("--as-of", help="A mall day such as 2025-03-31; default: the day after the data.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, kept in the ledger.")]
+Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
+
+
+@app.command()
+def ingest(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
+    """Read the retailer's tables, put bad rows in quarantine, and keep the good ones."""
+    from training.ingest import run_ingest
+
+    run_ingest(_workspace(), config, sample)
+
+
+@app.command()
+def validate(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
+    """Check the retailer's tables as `ingest` would, and write nothing."""
+    from training.ingest import run_validate
+
+    run_validate(_workspace(), config, sample)
+
+
+@app.command()
+def features(as_of: Day = "") -> None:
+    """Compute the feature snapshot of a day; without --as-of, of every day that training and serving need."""
+    from training.examples import run_features
+
+    run_features(_workspace(), as_of)
+
+
+@app.command()
+def materialize(as_of: Day = "") -> None:
+    """Fill the online store with a day's member features."""
+    from training.publish import run_materialize
+
+    run_materialize(_workspace(), as_of)
+
+
+@app.command()
+def train(
+    task: TaskName = "all",
+    *,
+    promote: Annotated[bool, typer.Option("--promote", help="Promote each model that its gate lets through.")] = False,
+) -> None:
+    """Back-test, fit and register a challenger."""
+    from training.fit import run_train
+
+    run_train(_workspace(), task, _user() if promote else None)
+
+
+@app.command()
+def evaluate(
+    task: TaskName = "all",
+    *,
+    peers: Annotated[bool, typer.Option(help="Back-test the named peers beside the model.")] = True,
+) -> None:
+    """Back-test over several cutoffs and write a report."""
+    from training.evaluate import run_evaluate
+
+    run_evaluate(_workspace(), task, with_peers=peers)
+
+
+@app.command()
+def promote(
+    task: TaskName = "all",
+    why: Why = "",
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Promote against the gate; needs --why.")] = False,
+) -> None:
+    """Make the challenger the champion, when it is no worse."""
+    from training.promote import run_promote
+
+    run_promote(_workspace(), task, who=_user(), why=why, force=force)
+
+
+@app.command()
+def rollback(task: Annotated[str, typer.Argument(help="The task to roll back.")], why: Why = "") -> None:
+    """Bring the champion before this one back."""
+    from training.promote import run_rollback
+
+    run_rollback(_workspace(), task, who=_user(), why=why)
+
+
+@app.command()
+def runs(task: TaskName = "all") -> None:
+    """List model versions with their metrics, aliases and promotions."""
+    from training.promote import run_runs
+
+    run_runs(_workspace(), task)
+
+
+@app.command()
+def score(task: TaskName = "all", as_of: Day = "") -> None:
+    """Score every row of a task with its champion."""
+    from training.score import run_score
+
+    run_score(_workspace(), task, as_of)
+
+
+@app.command()
+def publish(as_of: Day = "") -> None:
+    """Score with the champions and make a publication current; a running service swaps to it."""
+    from training.publish import run_publish
+
+    run_publish(_workspace(), as_of)
+
+
+@app.command()
+def serve(
+    port: Port = 3000,
+    *,
+    background: Annotated[bool, typer.Option("--background", help="Leave it running and return when ready.")] = False,
+) -> None:
+    """Run the service over the current publication."""
+    from training.processes import environment, service_command, start
+
+    workspace = _workspace()
+    if background:
+        start("serve", service_command(port), workspace.home, ready=f"http://127.0.0.1:{port}/readyz")
+        workspace.screen.note(f"serving on http://127.0.0.1:{port}")
+        return
+    command = service_command(port)
+    os.execve(command[0], command, environment(workspace.home))
+
+
+@app.command()
+def mlflow(port: Port = 5000) -> None:
+    """Show the training runs in MLflow's pages."""
+    from training.processes import environment, mlflow_command
+
+    workspace = _workspace()
+    command = mlflow_command(workspace.tracking.uri, port)
+    os.execve(command[0], command, environment(workspace.home))
+
+
+@app.command()
+def stop() -> None:
+    """Stop what was left running in the background."""
+    from training import processes
+
+    workspace = _workspace()
+    for name in processes.names(workspace.home):
+        processes.stop(name, workspace.home)
+        workspace.screen.note(f"stopped {name}")
+
+
+def main() -> None:
+    """Run the command; an error that recsys raised on purpose ends it with one line and a code of its own."""
+    try:
+        app()
+    except RecsysError as error:
+        Screen().note(f"{type(error).__name__}: {describe(error)}")
+        sys.exit(EXIT_CODES.get(type(error), 1))
+
+
+def describe(error: RecsysError) -> str:
+    """One line for people: each field of the error with its name."""
+    return "; ".join(f"{name}: {value}" for name, value in error.fields.items())
+
+
+def _workspace() -> Workspace:
+    return Workspace(Home.default(), Project.read(), Screen())
+
+
+def _user() -> str:
+    return os.environ.get("RECSYS_USER") or getpass.getuser()

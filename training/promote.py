@@ -1,0 +1,84 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.table import Table
+from sqlalchemy import Engine
+
+from recsys.core.errors import ConfigError, MissingError, PromotionError
+from recsys.store.database import database
+from recsys.store.promotions import Promotion, history, previous_champion, record
+from training.gate import Gate
+from training.tracking import Registered
+from training.workspace import Workspace
+
+
+def run_promote(workspace: Workspace, name: str, *, who: str, why: str, force: bool) -> None:
+    """Promote the challenger of a task, or of all tasks that have one."""
+    if force and not why:
+        raise ConfigError("why", "a promotion against the gate needs its reason: --why")
+    found = [task for task in workspace.tasks(name) if workspace.tracking.alias(task, "challenger")]
+    if not found:
+        raise MissingError(f"a challenger for {name}", "recsys train")
+    for task in found:
+        promoted = promote(workspace, task, who=who, why=why, force=force)
+        workspace.screen.say(f"{task}: version {promoted.version} is the champion")
+
+
+def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool) -> Registered:
+    """Make the challenger of a task its champion and write it to the ledger.
+
+    `PromotionError` when the gate refuses it and `force` is not set; `MissingError` when there is no challenger.
+    """
+    tracking = workspace.tracking
+    challenger = tracking.alias(task, "challenger")
+    if challenger is None:
+        raise MissingError(f"a challenger for {task}", "recsys train")
+    champion = tracking.alias(task, "champion")
+    forced = False
+    try:
+        Gate.read(challenger.folder).check(task, challenger.version, champion.version if champion else "")
+    except PromotionError:
+        if not force:
+            raise
+        forced = True
+    line = Promotion(task, "promote", challenger.version, forced, who, why, datetime.now(UTC))
+    with _ledger(workspace) as engine:
+        record(engine, line, lambda: tracking.set_champion(task, challenger.version))
+    return tracking.version(task, challenger.version)
+
+
+def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None:
+    """Bring back the champion that stood before the present one."""
+    (task,) = workspace.tasks(name) if name != "all" else ("",)
+    if not task:
+        raise ConfigError("task", "a rollback is of one task")
+    with _ledger(workspace) as engine:
+        version = previous_champion(engine, task)
+        workspace.tracking.version(task, version)
+        line = Promotion(task, "rollback", version, forced=False, who=who, why=why, at=datetime.now(UTC))
+        record(engine, line, lambda: workspace.tracking.set_champion(task, version))
+    workspace.screen.say(f"{task}: version {version} is the champion again; `recsys publish` puts it to use")
+
+
+def run_runs(workspace: Workspace, name: str) -> None:
+    """Print each task's versions, newest first, and its ledger."""
+    with _ledger(workspace) as engine:
+        for task in workspace.tasks(name):
+            table = Table("version", "alias", "made", "deciding metric", title=task, title_justify="left")
+            for version in workspace.tracking.versions(task):
+                made = datetime.fromtimestamp(version.created_ms / 1000, UTC).isoformat(" ", "minutes")
+                metric = Gate.read(version.folder).metric
+                value = version.metrics.get(metric, float("nan"))
+                table.add_row(version.version, " ".join(version.aliases), made, f"{metric} {value:.4f}")
+            workspace.screen.show(table)
+            for line in history(engine, task):
+                forced = ", against the gate" if line.forced else ""
+                when = line.at.isoformat(" ", "minutes")
+                workspace.screen.say(f"{when} {line.action} {line.version} by {line.who}{forced}: {line.why or '-'}")
+
+
+@contextmanager
+def _ledger(workspace: Workspace) -> Iterator[Engine]:
+    with database(workspace.home.database) as engine:
+        yield engine

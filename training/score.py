@@ -1,0 +1,64 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.artifacts.bundle import load_bundle
+from recsys.core.errors import ArtifactError
+from recsys.core.folders import read_manifest, write_folder
+from recsys.core.time import AsOf
+from training.examples import Examples
+from training.tracking import Registered
+from training.workspace import Workspace
+
+SCORES = "scores.parquet"
+
+
+def run_score(workspace: Workspace, name: str, text: str) -> None:
+    """Score one task, or all, and say where the scores stand."""
+    as_of = workspace.as_of(text)
+    tasks = workspace.tasks(name)
+    with workspace.screen.step("score", len(tasks)) as advance:
+        for task in tasks:
+            advance(task)
+            folder = score(workspace, workspace.tracking.champion(task), as_of)
+            workspace.screen.say(f"{task}: {folder / SCORES}")
+
+
+def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:
+    """Score every row of a task at a day with its champion; scores of the same model and tables are reused.
+
+    The folder holds `scores.parquet` (the task's keys and score columns) and a manifest that says of what it was made.
+    """
+    made_of = {
+        "task": champion.task,
+        "version": champion.version,
+        "as_of": str(as_of),
+        "tables_digest": workspace.tables.digest,
+    }
+    target = workspace.home.scores / champion.task / f"as_of={as_of}"
+    if _made_of(target, made_of):
+        return target
+    bundle = load_bundle(champion.folder / "bundle")
+    table = bundle.model.score(Examples(workspace, bundle.task).rows(as_of)).table
+
+    def fill(folder: Path) -> dict[str, Any]:
+        table.to_parquet(folder / SCORES, index=False)
+        return {**made_of, "rows": len(table)}
+
+    write_folder(target, fill)
+    return target
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    """Read the score table of a folder."""
+    return pd.read_parquet(folder / SCORES)
+
+
+def _made_of(folder: Path, made_of: dict[str, str]) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        return made_of.items() <= read_manifest(folder).items()
+    except ArtifactError:
+        return False

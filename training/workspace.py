@@ -1,0 +1,57 @@
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from recsys.core.config import Home, Settings
+from recsys.core.errors import ConfigError
+from recsys.core.task import Task
+from recsys.core.time import AsOf
+from recsys.data.tables import Tables
+from recsys.models.catalog import CATALOG
+from recsys.models.contract import Recipe, Trainer
+from training.screen import Screen
+from training.settings import Project
+from training.tracking import Tracking
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What every command works with: the home, the project's settings, the screen, and what follows from them."""
+
+    home: Home
+    project: Project
+    screen: Screen
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables as last ingested."""
+        return Tables.open(self.home.tables)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """MLflow."""
+        return Tracking(self.home)
+
+    def as_of(self, text: str) -> AsOf:
+        """Read a day; empty means the day after the data, when everything is known."""
+        return AsOf.parse(text, self.tables.zone) if text else self.tables.end
+
+    def tasks(self, name: str) -> tuple[str, ...]:
+        """Return the tasks that a name means; `ConfigError` when there is no such task."""
+        if name == "all":
+            return tuple(CATALOG)
+        if name not in CATALOG:
+            raise ConfigError("task", f"{name!r} is none of {', '.join(CATALOG)}, all")
+        return (name,)
+
+    def recipe(self, name: str) -> Recipe:
+        """Return the catalogue's entry of a task, with the project's horizon."""
+        recipe = CATALOG[name]
+        horizon = self.project.task(name).horizon or self._own_horizon(recipe.task)
+        return replace(recipe, task=replace(recipe.task, horizon=horizon))
+
+    def trainer(self, recipe: Recipe, changes: Settings | None = None) -> Trainer:
+        """Configure a recipe's trainer with the project's settings, or with the given ones."""
+        return recipe.trainer(changes or recipe.config.checked(self.project.task(recipe.task.name).model))
+
+    def _own_horizon(self, task: Task) -> int:
+        return task.horizon
