@@ -7,7 +7,8 @@ from recsys.core.frames import Example, Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
-from recsys.labels.outcomes import bought, label
+from recsys.labels.outcomes import label
+from recsys.labels.truth import bought
 from training.feature_store import historical_rows
 from training.workspace import Workspace
 
