@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,18 @@ class Ground:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """Rows in the order of the lists that they make, one list an owner (a member, or a product).
+
+    order: (n,) row numbers. owner: (n,) codes in that order. place: (n,) places from 0 in the owner's list.
+    """
+
+    order: Codes
+    owner: Codes
+    place: Codes
+
+
+@dataclass(frozen=True)
 class Judged:
     """One scorer's answers beside what happened.
 
@@ -66,6 +79,19 @@ class Judged:
     def score(self, column: str = "score") -> Floats:
         """(n,) one score column."""
         return self.scores[column].to_numpy(np.float64)
+
+    @cached_property
+    def lists(self) -> Ranked:
+        """Each member's rows, best first."""
+        return self.ranked(self.ground.member)
+
+    def ranked(self, owner: Codes) -> Ranked:
+        """Sort the rows of each (n,) owner, best score first, ties by the ground's pseudo-random numbers."""
+        order = np.lexsort((self.ground.tie, -self.score(), owner)).astype(np.int64)
+        in_order = owner[order]
+        starts = np.flatnonzero(np.diff(in_order, prepend=-1))
+        lengths = np.diff(np.append(starts, len(order)))
+        return Ranked(order, in_order, np.arange(len(order)) - np.repeat(starts, lengths))
 
 
 def judge(test: Backtest) -> dict[str, tuple[Judged, ...]]:

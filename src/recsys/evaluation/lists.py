@@ -1,22 +1,11 @@
 """Metrics of ranked lists, written once for weighted members: all weights 1 gives the plain metric."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from recsys.evaluation.curves import Statistic, ratio
-from recsys.evaluation.judged import Codes, Flags, Floats, Judged
+from recsys.evaluation.judged import Flags, Floats, Judged
 
 PARTS = ("all", "repeat", "explore")
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """Rows in list order with their place, from 0, in the list of their member (or product)."""
-
-    order: Codes
-    owner: Codes
-    place: Codes
 
 
 def recall(judged: Judged, k: int, part: str = "all") -> Statistic:
@@ -59,7 +48,7 @@ def repeat_share(judged: Judged, k: int) -> Statistic:
 
 def catalogue_coverage(judged: Judged, k: int) -> Statistic:
     """Share of the products offered to anybody that stand among somebody's first k; members of weight 0 are nobody."""
-    ranked = _lists(judged, judged.ground.member)
+    ranked = judged.lists
     product = judged.ground.product
     if product is None or not len(judged.ground):
         return _unknown
@@ -81,7 +70,7 @@ def product_ndcg(judged: Judged) -> Statistic:
     """
     if judged.ground.product is None or not len(judged.ground):
         return _unknown
-    ranked = _lists(judged, judged.ground.product)
+    ranked = judged.ranked(judged.ground.product)
     member = judged.ground.member[ranked.order]
     bought = judged.ground.outcome(None)[ranked.order]
     starts = np.flatnonzero(ranked.place == 0)
@@ -113,15 +102,6 @@ def _gains(length: int) -> Floats:
     return np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, length + 2)))])
 
 
-def _lists(judged: Judged, owner: Codes) -> _Ranked:
-    """Sort the rows of each owner, best score first, ties by the ground's pseudo-random numbers."""
-    order = np.lexsort((judged.ground.tie, -judged.score(), owner))
-    sorted_owner = owner[order]
-    starts = np.flatnonzero(np.append(True, np.diff(sorted_owner) != 0)) if len(order) else np.empty(0, np.int64)
-    lengths = np.diff(np.append(starts, len(order)))
-    return _Ranked(order, sorted_owner, np.arange(len(order)) - np.repeat(starts, lengths))
-
-
 def _part(judged: Judged, part: str) -> Flags | None:
     """(n,) rows of a part; None when it cannot be told."""
     repeat = judged.ground.repeat
@@ -151,7 +131,7 @@ def _bought(judged: Judged, part: str) -> Floats:
 
 def _taken(judged: Judged, k: int, wanted: Flags, *, discount: bool = False) -> Floats:
     """(members,) wanted rows among the first k, counted or discounted by place."""
-    ranked = _lists(judged, judged.ground.member)
+    ranked = judged.lists
     found = wanted[ranked.order] & (ranked.place < k)
     worth = 1 / np.log2(ranked.place[found] + 2) if discount else None
     return np.bincount(ranked.owner[found], weights=worth, minlength=judged.ground.members).astype(np.float64)
