@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from recsys.core.errors import ArtifactError
+from recsys.models import churn
+from recsys.models.boosted import Boosted, BoosterConfig, grow
+from recsys.models.encoding import Encoder
+from tests.unit.models.made import make_binary, make_rows
+
+CONFIG = BoosterConfig(rounds=30, leaves=7, min_leaf=20, learning_rate=0.1)
+
+
+def grown(config: BoosterConfig = CONFIG) -> Boosted:
+    training = make_binary(churn.TASK, 1500, cutoffs=1)
+    encoder = Encoder.learn(training.specs, [training.values])
+    return grow(encoder, [training.values], training.y["y"].to_numpy(dtype=float), config)
+
+
+def test_it_learns_what_matters_and_says_so() -> None:
+    boosted, later = grown(), make_binary(churn.TASK, 3000, cutoffs=1, seed=50)
+    assert roc_auc_score(later.y["y"], boosted.predict(later.values)) > 0.78
+    assert next(iter(boosted.gain())) == "strong"
+
+
+def test_the_number_of_threads_does_not_change_the_trees() -> None:
+    values = make_rows(churn.TASK, 500, seed=9).values
+    one, two = (grown(CONFIG.model_copy(update={"threads": threads})) for threads in (1, 2))
+    np.testing.assert_array_equal(one.predict(values), two.predict(values))
+
+
+def test_another_seed_grows_other_trees() -> None:
+    values = make_rows(churn.TASK, 500, seed=9).values
+    assert not np.array_equal(grown().predict(values), grown(CONFIG.model_copy(update={"seed": 8})).predict(values))
+
+
+def test_rows_of_no_weight_teach_nothing() -> None:
+    training = make_binary(churn.TASK, 1000, cutoffs=1)
+    encoder = Encoder.learn(training.specs, [training.values])
+    y, weight = training.y["y"].to_numpy(dtype=float), (np.arange(1000) < 500).astype(float)
+    flipped = np.where(weight > 0, y, 1 - y)
+    first, second = (grow(encoder, [training.values], truth, CONFIG, weight) for truth in (y, flipped))
+    np.testing.assert_array_equal(first.predict(training.values), second.predict(training.values))
+
+
+def test_trees_of_other_features_are_refused(tmp_path: Path) -> None:
+    boosted = grown()
+    boosted.write(tmp_path / "trees.txt")
+    fewer = Encoder(boosted.encoder.names[:2], {})
+    with pytest.raises(ArtifactError, match="other features"):
+        Boosted.read(tmp_path / "trees.txt", fewer, 1)
