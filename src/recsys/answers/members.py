@@ -1,0 +1,123 @@
+"""The member card: everything predicted about one member, as of the publication."""
+
+import numpy as np
+
+from recsys.answers.member import asker
+from recsys.answers.shapes import (
+    Churn,
+    FeatureRow,
+    MemberCard,
+    NewProduct,
+    NextPurchase,
+    Notable,
+    Scalar,
+    Standing,
+)
+from recsys.artifacts.publication import Publication
+from recsys.core.config import Settings
+from recsys.core.errors import RequestError
+
+
+class CardSettings(Settings):
+    """How a card is cut.
+
+    high, medium: a member is in a band when at least this share of scored members has a lower churn score.
+    notable, categories, launches: so many of each are shown at most.
+    """
+
+    high: float = 0.9
+    medium: float = 0.7
+    notable: int = 8
+    categories: int = 20
+    launches: int = 5
+
+
+def member_card(
+    publication: Publication, member_id: str, online: FeatureRow | None, note: str | None, settings: CardSettings
+) -> MemberCard:
+    """Put a member's card together; `RequestError` when the member is not known.
+
+    online: the row of the online store, None when it has none for the member or is not there, and then `note` says why.
+    A member who opted out gets a card that says so and nothing else.
+    """
+    who = asker(publication, member_id, personalised=True)
+    if who.standing is Standing.UNKNOWN:
+        raise RequestError("member_id", f"{member_id!r} is no known member")
+    row = who.row
+    return MemberCard(
+        member_id=member_id,
+        standing=who.standing,
+        tags=publication.member_tags(row) if row is not None else (),
+        churn=_churn(publication, row, settings) if row is not None else None,
+        next_purchases=_next_purchases(publication, row, settings.categories) if row is not None else (),
+        new_products=_new_products(publication, row, settings.launches) if row is not None else (),
+        notable=_notable(publication, row, settings.notable) if row is not None else (),
+        features=(online or _published(publication, row, note)) if row is not None else None,
+        as_of=str(publication.as_of),
+        publication=publication.name,
+    )
+
+
+def _churn(publication: Publication, row: int, settings: CardSettings) -> Churn | None:
+    score = float(publication.churn[row])
+    if not np.isfinite(score):
+        return None
+    below = _rank(publication.churn_quantiles, score)
+    band = "high" if below >= settings.high else "medium" if below >= settings.medium else "low"
+    return Churn(score, below, band, publication.model_versions.get("churn"))
+
+
+def _next_purchases(publication: Publication, row: int, limit: int) -> tuple[NextPurchase, ...]:
+    pairs = publication.repurchase
+    span = pairs.span(row)
+    values = {name: column[span][:limit].tolist() for name, column in pairs.columns.items()}
+    return tuple(
+        NextPurchase(
+            category=publication.categories[category],
+            p7=values["p7"][at],
+            p14=values["p14"][at],
+            p28=values["p28"][at],
+            median_day=_day(publication, values["median_days"][at]),
+            low_day=_day(publication, values["low_days"][at]),
+            high_day=_day(publication, values["high_days"][at]),
+        )
+        for at, category in enumerate(pairs.other[span][:limit].tolist())
+    )
+
+
+def _new_products(publication: Publication, row: int, limit: int) -> tuple[NewProduct, ...]:
+    pairs = publication.new_product
+    span = pairs.span(row)
+    rows, scores = pairs.other[span][:limit].tolist(), pairs.columns["score"][span][:limit].tolist()
+    products = [publication.product(product) for product in rows]
+    return tuple(
+        NewProduct(product.product_id, product.name, product.category, score)
+        for product, score in zip(products, scores, strict=True)
+    )
+
+
+def _notable(publication: Publication, row: int, limit: int) -> tuple[Notable, ...]:
+    """Features whose value lies furthest from the middle of all members' values."""
+    ranked = [
+        Notable(name, value, _rank(quantiles, value))
+        for name, value, quantiles in zip(
+            publication.features, publication.member_numbers[row].tolist(), publication.member_quantiles, strict=True
+        )
+        if np.isfinite(value) and quantiles[0] < quantiles[-1]
+    ]
+    return tuple(sorted(ranked, key=lambda feature: (-abs(feature.rank - 0.5), feature.name))[:limit])
+
+
+def _published(publication: Publication, row: int, note: str | None) -> FeatureRow:
+    values: dict[str, Scalar] = dict(publication.member_features(row))
+    return FeatureRow("published", publication.as_of.instant.isoformat(), note, values)
+
+
+def _rank(quantiles: "np.ndarray", value: float) -> float:
+    """Share of values below, counting half of the equal ones, from evenly spaced quantiles."""
+    low, high = (quantiles.searchsorted(value, side=side) for side in ("left", "right"))
+    return float((low + high) / 2 / len(quantiles))
+
+
+def _day(publication: Publication, days: float) -> str | None:
+    return str(publication.as_of.plus(days=round(days))) if np.isfinite(days) else None

@@ -1,0 +1,29 @@
+"""Products that belong with one product."""
+
+from recsys.answers.policy import Placement, Placements, SourceRule
+from recsys.answers.recommend import Ask, recommend
+from recsys.answers.shapes import Neighbours, Source
+from recsys.artifacts.publication import Publication
+from recsys.core.errors import RequestError
+
+_NAME = "product"
+
+
+def similar(publication: Publication, product_id: str, *, k: int) -> Neighbours:
+    """Products bought in like ways, that can stand in for the product; filled up from its category."""
+    return _neighbours(publication, product_id, Source.SIMILAR, k)
+
+
+def bought_together(publication: Publication, product_id: str, *, k: int) -> Neighbours:
+    """Products bought in the same baskets; filled up from its category."""
+    return _neighbours(publication, product_id, Source.TOGETHER, k)
+
+
+def _neighbours(publication: Publication, product_id: str, source: Source, k: int) -> Neighbours:
+    if publication.products.row(product_id) is None:
+        raise RequestError("product_id", f"{product_id!r} is no known product")
+    fallback = (Source.POPULAR_IN_CATEGORY, Source.POPULAR)
+    placement = Placement(title=_NAME, sources=(SourceRule(name=source),), fallback=fallback)
+    ask = Ask(_NAME, k=k, products=(product_id,))
+    answer = recommend(publication, Placements(placements={_NAME: placement}), ask, recommendation_id="")
+    return Neighbours(product_id, answer.items, answer.fallbacks, answer.as_of, answer.publication)

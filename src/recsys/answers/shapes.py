@@ -1,0 +1,344 @@
+"""What answers look like: plain frozen data, written to JSON as it stands; the docstrings are the API's own words."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import ConfigDict
+
+from recsys.artifacts.publication_content import Reason
+
+DESCRIBED = ConfigDict(use_attribute_docstrings=True)
+
+Scalar = str | int | float | None
+
+
+class Source(StrEnum):
+    """Where an item came from."""
+
+    PERSONAL = "personal"
+    NEW = "new"
+    TOGETHER = "together"
+    SIMILAR = "similar"
+    POPULAR_IN_CATEGORY = "popular_in_category"
+    POPULAR = "popular"
+
+
+class Standing(StrEnum):
+    """What is known of the one who asks; only `known` is answered from a history."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    ANONYMOUS = "anonymous"
+    OPTED_OUT = "opted_out"
+    NOT_PERSONALISED = "not_personalised"
+
+
+class Route(StrEnum):
+    """How an answer was reached: from the member's published list, from products of the request, or from popularity."""
+
+    WARM = "warm"
+    CONTEXT = "context"
+    COLD = "cold"
+
+
+class Rule(StrEnum):
+    """What placed a product of a ranked list; an earlier rule goes before a later one."""
+
+    PUBLISHED = "published"
+    FACTORS = "factors"
+    POPULARITY = "popularity"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The reason for an item: a code to act on, its parameters, and words to show."""
+
+    __pydantic_config__ = DESCRIBED
+    code: Reason
+    """What speaks for the item."""
+    params: dict[str, Scalar]
+    """The evidence, by name; days are days before as_of."""
+    zh: str
+    """Chinese text."""
+    en: str
+    """English text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A product in an answer."""
+
+    __pydantic_config__ = DESCRIBED
+    product_id: str
+    """The product."""
+    name: str | None
+    """Its name; null = unknown."""
+    category: str
+    """Its category, `unknown` when there is none."""
+    subcategory: str | None
+    """Its subcategory; null = unknown."""
+    brand: str | None
+    """Its brand; null = unknown."""
+    price: float | None
+    """Its price in the shop's currency; null = unknown."""
+    score: float
+    """Higher is better, comparable within one source: the ranker's score, the probability to buy a new product, the
+    strength of a neighbour, or the members who bought it in the last 28 days."""
+    source: Source
+    """Where it came from."""
+    reason: Why
+    """Why it is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A step that was taken because the steps before it did not fill the answer."""
+
+    __pydantic_config__ = DESCRIBED
+    step: str
+    """The source used in its stead, or the limit that was lifted."""
+    reason: str
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Items for one visit of a placement."""
+
+    __pydantic_config__ = DESCRIBED
+    recommendation_id: str
+    """Send it back with impressions, clicks and purchases."""
+    placement: str
+    """The placement asked for."""
+    member_id: str | None
+    """The member asked for."""
+    standing: Standing
+    """What is known of the member."""
+    route: Route
+    """How the answer was reached."""
+    fallbacks: tuple[Fallback, ...]
+    """Steps taken beyond the placement's own sources, in order."""
+    items: tuple[Item, ...]
+    """At most k products, best first."""
+    ignored_products: tuple[str, ...]
+    """Products of the request that are not known."""
+    as_of: str
+    """What happened from this day on is not known yet."""
+    publication: str
+    """The publication answered from."""
+    model_version: str | None
+    """Version of the ranking model; null = none was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A product of the caller's list, placed."""
+
+    __pydantic_config__ = DESCRIBED
+    product_id: str
+    """The product."""
+    rank: int
+    """1 = first."""
+    score: float | None
+    """Comparable within one rule only; null = nothing is known."""
+    rule: Rule
+    """What placed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The caller's list in the member's order."""
+
+    __pydantic_config__ = DESCRIBED
+    member_id: str | None
+    """The member asked for."""
+    standing: Standing
+    """What is known of the member."""
+    items: tuple[Ranked, ...]
+    """Every product once: those of the member's published list first, then by factors, then by popularity."""
+    as_of: str
+    """What happened from this day on is not known yet."""
+    publication: str
+    """The publication answered from."""
+    model_version: str | None
+    """Version of the ranking model; null = none was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Products that belong with one product."""
+
+    __pydantic_config__ = DESCRIBED
+    product_id: str
+    """The product asked for."""
+    items: tuple[Item, ...]
+    """At most k products, nearest first."""
+    fallbacks: tuple[Fallback, ...]
+    """Steps taken when the product has too few neighbours."""
+    as_of: str
+    """What happened from this day on is not known yet."""
+    publication: str
+    """The publication answered from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """How likely the member is to leave."""
+
+    __pydantic_config__ = DESCRIBED
+    score: float
+    """Probability of no purchase within the model's horizon."""
+    rank: float
+    """Share of scored members with a lower score."""
+    band: str
+    """`high`, `medium` or `low`, by rank."""
+    model_version: str | None
+    """Version of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextPurchase:
+    """When the member is expected to buy in a category again."""
+
+    __pydantic_config__ = DESCRIBED
+    category: str
+    """The category."""
+    p7: float
+    """Probability of a purchase within 7 days."""
+    p14: float
+    """Probability of a purchase within 14 days."""
+    p28: float
+    """Probability of a purchase within 28 days."""
+    median_day: str | None
+    """The day by which a purchase is as likely as not; null = beyond the model's horizon."""
+    low_day: str | None
+    """Start of the 80% interval; null = beyond the horizon."""
+    high_day: str | None
+    """End of the 80% interval; null = beyond the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProduct:
+    """A launch that fits the member."""
+
+    __pydantic_config__ = DESCRIBED
+    product_id: str
+    """The product."""
+    name: str | None
+    """Its name."""
+    category: str
+    """Its category."""
+    score: float
+    """Probability of buying it within the model's horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notable:
+    """A feature in which the member stands out."""
+
+    __pydantic_config__ = DESCRIBED
+    name: str
+    """The feature's name in the catalogue."""
+    value: float
+    """The member's value."""
+    rank: float
+    """Share of members with a lower value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """The member's features, and how fresh they are."""
+
+    __pydantic_config__ = DESCRIBED
+    source: str
+    """`online` = the store that is materialised between publications; `published` = as of the publication."""
+    timestamp: str | None
+    """The instant the values are of, in UTC; null = the member has no row."""
+    note: str | None
+    """Why the published values stand in for the online ones; null = they do not."""
+    values: dict[str, Scalar]
+    """Values by feature name; null = unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCard:
+    """Everything that is predicted about one member."""
+
+    __pydantic_config__ = DESCRIBED
+    member_id: str
+    """The member."""
+    standing: Standing
+    """Opted-out members have nothing below."""
+    tags: tuple[str, ...]
+    """What operations call such a member."""
+    churn: Churn | None
+    """Null = not scored, as the member was not active lately."""
+    next_purchases: tuple[NextPurchase, ...]
+    """Categories the member buys, the most likely next one first."""
+    new_products: tuple[NewProduct, ...]
+    """Launches, the best fit first."""
+    notable: tuple[Notable, ...]
+    """Where the member stands out among members, furthest first."""
+    features: FeatureRow | None
+    """All features; null for opted-out members."""
+    as_of: str
+    """What happened from this day on is not known yet."""
+    publication: str
+    """The publication answered from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Members whose score lies in [low, high), the last bin's high included."""
+
+    __pydantic_config__ = DESCRIBED
+    low: float
+    """Lower edge."""
+    high: float
+    """Upper edge."""
+    count: int
+    """Members."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceMember:
+    """One member of a preview."""
+
+    __pydantic_config__ = DESCRIBED
+    member_id: str
+    """The member."""
+    score: float
+    """The score asked for."""
+    tags: tuple[str, ...] = field(default=())
+    """What operations call such a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudiencePreview:
+    """How large an audience would be and what to expect of it."""
+
+    __pydantic_config__ = DESCRIBED
+    task: str
+    """The prediction that selects."""
+    score_name: str
+    """Which of its scores."""
+    count: int
+    """Members selected."""
+    scored: int
+    """Members that have such a score."""
+    share: float
+    """count / scored; 0 when nobody is scored."""
+    lowest: float | None
+    """The lowest score selected; null = nobody is."""
+    expected: float | None
+    """Sum of the selected members' probabilities: how many are expected to do it; null where scores are none."""
+    histogram: tuple[Bin, ...]
+    """All scored members, in twenty bins of equal width."""
+    sample: tuple[AudienceMember, ...]
+    """The first members selected, highest score first."""
+    as_of: str
+    """What happened from this day on is not known yet."""
+    publication: str
+    """The publication answered from."""
+    model_version: str | None
+    """Version of the model."""

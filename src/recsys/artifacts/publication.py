@@ -1,0 +1,207 @@
+"""One immutable folder that everything is answered from: opened whole, verified first, memory-mapped."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array
+from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_files import (
+    CHURN_QUANTILES,
+    FEATURE_QUANTILES,
+    FORMAT,
+    PRODUCT_NUMBERS,
+    RECOMMEND_EVIDENCE,
+    REPURCHASE_NUMBERS,
+    id_key,
+)
+from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.folders import current, read_manifest
+from recsys.core.time import AsOf
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What an answer says of a product; None = unknown."""
+
+    product_id: str
+    name: str | None
+    category: str
+    subcategory: str | None
+    brand: str | None
+    price: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Publication:
+    """Rows of members and products are numbers; every array is (members,), (products,) or ragged over one of them.
+
+    members, products: ids to row numbers.
+    member_numbers: (members, f) in the order of `features`, NaN = unknown; member_quantiles: (f, 101) of each feature.
+    product_numbers: price, stock, launched_day, delisted_day, buyers_28, buyers_90, popularity; (products,) each.
+    is_consumable: 1, 0, -1 = unknown. popular: product rows, the most popular first; popular_in: the same by category.
+    sellable: in stock (or stock unknown), launched and not delisted on the day as_of.
+    recommend, new_product: by member, of products; repurchase: by member, of categories; similar, together: by product.
+    churn: (members,) NaN = not scored; churn_quantiles: (1001,).
+    member_factors, product_factors: NaN rows = none; None = no factors at all.
+    """
+
+    folder: Path
+    as_of: AsOf
+    tables_digest: str
+    model_versions: dict[str, str]
+    features: tuple[str, ...]
+    text_features: tuple[str, ...]
+    categories: tuple[str, ...]
+    members: Ids
+    member_numbers: "np.ndarray"
+    member_quantiles: "np.ndarray"
+    products: Ids
+    product_numbers: dict[str, "np.ndarray"]
+    product_category: "np.ndarray"
+    is_consumable: "np.ndarray"
+    sellable: "np.ndarray"
+    popular: "np.ndarray"
+    popular_in: Ragged
+    recommend: Ragged
+    new_product: Ragged
+    repurchase: Ragged
+    similar: Ragged
+    together: Ragged
+    churn: "np.ndarray"
+    churn_quantiles: "np.ndarray"
+    member_factors: "np.ndarray | None"
+    product_factors: "np.ndarray | None"
+    opted_out: "np.ndarray"
+    described: dict[int, Product] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a folder of `write_publication`; digests come first, then shapes; `ArtifactError` on anything broken."""
+        manifest = read_manifest(folder)
+        if manifest.get("format") != FORMAT:
+            raise ArtifactError(folder, f"has the format {manifest.get('format')}; this version reads {FORMAT}")
+        try:
+            return cls(**_open_parts(folder, manifest))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(folder, f"has a manifest or table that lacks {error}") from error
+
+    @classmethod
+    def open_current(cls, root: Path) -> Self:
+        """Open the folder that root's pointer names; `MissingError` when there is none yet."""
+        folder = current(root)
+        if folder is None:
+            raise MissingError("publication", "recsys publish")
+        return cls.open(folder)
+
+    @property
+    def name(self) -> str:
+        """The folder's name: as_of and digest."""
+        return self.folder.name
+
+    def refused(self, member_id: str) -> bool:
+        """Whether the member opted out of personalisation."""
+        key = np.uint64(id_key(member_id))
+        at = int(self.opted_out.searchsorted(key))
+        return at < len(self.opted_out) and bool(self.opted_out[at] == key)
+
+    def product(self, row: int) -> Product:
+        """Describe a product; what was described once is remembered as long as the publication is open."""
+        product = self.described.get(row)
+        if product is None:
+            texts = self.products.texts
+            product = self.described[row] = Product(
+                product_id=self.products.text(row),
+                name=texts.at("name", row),
+                category=self.categories[self.product_category[row]],
+                subcategory=texts.at("subcategory", row),
+                brand=texts.at("brand", row),
+                price=known(float(self.product_numbers["price"][row])),
+            )
+        return product
+
+    def category_row(self, category: str) -> int | None:
+        """Return the row of a category, None when there is none of that name."""
+        at = bisect_left(self.categories, category)
+        return at if at < len(self.categories) and self.categories[at] == category else None
+
+    def reason(self, position: int) -> Reason:
+        """Return the reason of a pair of `recommend`."""
+        return _REASONS[int(self.recommend.columns["reason"][position])]
+
+    def member_tags(self, row: int) -> tuple[str, ...]:
+        """Return a member's tags."""
+        return tuple(self.members.texts.at("tags", row) or ())
+
+    def member_features(self, row: int) -> dict[str, float | str | None]:
+        """Return a member's published features by name; None = unknown."""
+        numbers = dict(zip(self.features, map(known, self.member_numbers[row].tolist()), strict=True))
+        return numbers | {name: self.members.texts.at(f"feature:{name}", row) for name in self.text_features}
+
+
+_REASONS = tuple(Reason)
+
+
+def known(number: float) -> float | None:
+    """None for NaN and infinities, which JSON cannot say; else the number."""
+    return number if np.isfinite(number) else None
+
+
+def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    if tuple(manifest["reasons"]) != _REASONS:
+        raise ArtifactError(folder, "has reasons that this version does not know")
+    as_of = AsOf(date.fromisoformat(manifest["as_of"]), manifest["zone"])
+    features = tuple(manifest["features"])
+    categories = tuple(manifest["categories"])
+    member_texts, product_texts = Texts.open(folder, "members"), Texts.open(folder, "products")
+    m, p = member_texts.rows, product_texts.rows
+    if (m, p) != (manifest["members"], manifest["products"]):
+        raise ArtifactError(folder, "has other numbers of members or products than its manifest says")
+    numbers = {name: open_array(folder, f"product_{name}", (p,)) for name in PRODUCT_NUMBERS}
+    factors = manifest["factors"]
+
+    def pairs(name: str, columns: tuple[str, ...], *, other: str, groups: int) -> Ragged:
+        others = len(categories) if other == "category" else p
+        return Ragged.open(folder, name, other=other, columns=columns, groups=groups, others=others)
+
+    return {
+        "folder": folder,
+        "as_of": as_of,
+        "tables_digest": str(manifest["tables_digest"]),
+        "model_versions": dict(manifest["model_versions"]),
+        "features": features,
+        "text_features": tuple(manifest["text_features"]),
+        "categories": categories,
+        "members": Ids(open_array(folder, "member_keys", (m,)), member_texts, "member_id"),
+        "member_numbers": open_array(folder, "member_numbers", (m, len(features))),
+        "member_quantiles": open_array(folder, "member_quantiles", (len(features), FEATURE_QUANTILES)),
+        "products": Ids(open_array(folder, "product_keys", (p,)), product_texts, "product_id"),
+        "product_numbers": numbers,
+        "product_category": open_array(folder, "product_category", (p,)),
+        "is_consumable": open_array(folder, "product_is_consumable", (p,)),
+        "sellable": _sellable(numbers, as_of.number),
+        "popular": open_array(folder, "popular", (p,)),
+        "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
+        "recommend": pairs("recommend", ("score", "reason", *RECOMMEND_EVIDENCE), other="product", groups=m),
+        "new_product": pairs("new_product", ("score",), other="product", groups=m),
+        "repurchase": pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m),
+        "similar": pairs("similar", ("score",), other="product", groups=p),
+        "together": pairs("together", ("score",), other="product", groups=p),
+        "churn": open_array(folder, "churn_score", (m,)),
+        "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
+        "member_factors": open_array(folder, "member_factors", (m, factors)) if factors else None,
+        "product_factors": open_array(folder, "product_factors", (p, factors)) if factors else None,
+        "opted_out": open_array(folder, "opted_out", (None,)),
+    }
+
+
+def _sellable(numbers: dict[str, "np.ndarray"], day: int) -> "np.ndarray":
+    """(products,) true unless the stock is known to be out, the launch lies ahead or the product was delisted."""
+    out = numbers["stock"] <= 0
+    ahead = numbers["launched_day"] > day
+    gone = numbers["delisted_day"] <= day
+    return ~(out | ahead | gone)

@@ -1,0 +1,114 @@
+"""The parts a Publication is opened into: ids, ragged columns and texts over memory-mapped files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+
+from recsys.artifacts.publication_files import id_key
+from recsys.core.errors import ArtifactError
+
+
+def open_array(folder: Path, name: str, shape: tuple[int | None, ...]) -> "np.ndarray":
+    """Memory-map an array and hold it to its shape; None takes any length on that axis."""
+    path = folder / f"{name}.npy"
+    try:
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(path, "cannot be read") from error
+    if len(array.shape) != len(shape) or any(
+        want not in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    ):
+        raise ArtifactError(path, f"has the shape {array.shape}, not {shape}")
+    return array
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Text columns of an Arrow file, one value at a time; None = unknown."""
+
+    columns: Mapping[str, Any]
+    rows: int
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> Self:
+        """Memory-map `<name>.arrow`."""
+        path = folder / f"{name}.arrow"
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ArtifactError(path, "cannot be read") from error
+        chunks = {column: table.column(column).chunks for column in table.column_names}
+        return cls({column: parts[0] if parts else () for column, parts in chunks.items()}, table.num_rows)
+
+    def at(self, column: str, row: int) -> Any:
+        """Return one value as a Python object."""
+        return self.columns[column][row].as_py()
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Opaque ids to row numbers, in O(log n) and without an object an id.
+
+    keys: (n,) unsigned 64-bit hashes of the ids, ascending.
+    column: the text column that holds the ids in the same order.
+    """
+
+    keys: "np.ndarray"
+    texts: Texts
+    column: str
+
+    def row(self, text: str) -> int | None:
+        """Return the row of an id, None when it is not there."""
+        key = np.uint64(id_key(text))
+        row = int(self.keys.searchsorted(key))
+        while row < len(self.keys) and self.keys[row] == key:
+            if self.texts.at(self.column, row) == text:
+                return row
+            row += 1
+        return None
+
+    def text(self, row: int) -> str:
+        """Return the id of a row."""
+        return str(self.texts.at(self.column, row))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Columns of pairs, grouped by their first id and ordered best first within a group.
+
+    start: (n + 1,) row r's pairs are [start[r], start[r + 1]).
+    other: (pairs,) the row number of the pair's second id: a product or a category.
+    columns: (pairs,) values by name.
+    """
+
+    start: "np.ndarray"
+    other: "np.ndarray"
+    columns: Mapping[str, "np.ndarray"]
+
+    @classmethod
+    def open(cls, folder: Path, name: str, *, other: str, columns: tuple[str, ...], groups: int, others: int) -> Self:
+        """Memory-map a group of files and hold starts and row numbers to their bounds."""
+        start = open_array(folder, f"{name}_start", (groups + 1,))
+        pairs = int(start[-1])
+        second = open_array(folder, f"{name}_{other}", (pairs,))
+        if start[0] != 0 or (np.diff(start) < 0).any():
+            raise ArtifactError(folder / f"{name}_start.npy", "does not ascend")
+        if pairs and (second.min() < 0 or second.max() >= others):
+            raise ArtifactError(folder / f"{name}_{other}.npy", "names rows that are not there")
+        return cls(start, second, {column: open_array(folder, f"{name}_{column}", (pairs,)) for column in columns})
+
+    def span(self, row: int) -> slice:
+        """Where a group's pairs stand."""
+        return slice(int(self.start[row]), int(self.start[row + 1]))
+
+    def groups(self, at: "np.ndarray") -> "np.ndarray":
+        """Return the group of each pair position."""
+        return np.asarray(self.start.searchsorted(at, side="right") - 1)
