@@ -1,0 +1,104 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from recsys.store.packed_layout import HEADER, NO_TIME, PackedSchema
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Rows read from a packed store, in the order of the keys that were asked for.
+
+    schema: what the columns are.
+    found: (n,) false where the store has no row, or only a stale one.
+    stale: (n,) true where there is a row, but older than was asked for; its values are withheld.
+    event_time: (n,) datetime64[us] in UTC, NaT where there is no row; told for stale rows too.
+    created_time: (n,) datetime64[us] in UTC, NaT where not known.
+    numbers: (n, f) float64, one column a name of `names`; NaN = unknown. An integer beyond 2**53 is rounded here and
+        exact in `column`.
+    packed: (n,) the stored bytes; empty where not found.
+    """
+
+    schema: PackedSchema
+    found: np.ndarray
+    stale: np.ndarray
+    event_time: np.ndarray
+    created_time: np.ndarray
+    numbers: np.ndarray
+    packed: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, schema: PackedSchema, packed: Sequence[bytes], *, not_before: int) -> Self:
+        """Read packed rows of one schema.
+
+        packed: (n,) rows; empty = there is none.
+        not_before: microseconds since 1970; rows of an earlier event time are stale.
+        """
+        none = np.array([0, NO_TIME, NO_TIME], "<i8").tobytes().ljust(schema.width, b"\0")
+        heads = b"".join([row[: schema.width] or none for row in packed])
+        matrix = np.frombuffer(heads, np.uint8).reshape(len(packed), schema.width)
+        event, created = np.ascontiguousarray(matrix[:, 8:HEADER]).view("<i8").reshape(-1, 2).T
+        known = event != NO_TIME
+        found = known & (event >= not_before)
+        return cls(
+            schema,
+            found,
+            known & ~found,
+            event.astype("datetime64[us]"),
+            created.astype("datetime64[us]"),
+            _numbers(schema, matrix, found),
+            tuple(packed)
+            if found.all()
+            else tuple(row if has else b"" for row, has in zip(packed, found, strict=True)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of `numbers`."""
+        return tuple(column.name for column in self.schema.fixed)
+
+    def column(self, name: str) -> list[object]:
+        """(n,) one column as plain values: float, int, bool, str or bytes; None = null, or no row."""
+        place, column = next(pair for pair in enumerate(self.schema.columns) if pair[1].name == name)
+        byte, bit = self.schema.nulls_at + place // 8, 1 << place % 8
+        known = [bool(row) and not row[byte] & bit for row in self.packed]
+        values = self._fixed(name) if column in self.schema.fixed else self._variable(name)
+        return [value if has else None for value, has in zip(values, known, strict=True)]
+
+    def _fixed(self, name: str) -> list[object]:
+        place = [column.name for column in self.schema.fixed].index(name)
+        kind = self.schema.fixed[place].kind
+        start = HEADER + 8 * place
+        cells = b"".join([row[start : start + 8] or b"\0" * 8 for row in self.packed])
+        values = np.frombuffer(cells, "<f8" if kind == "float" else "<i8")
+        return list((values.astype(bool) if kind == "bool" else values).tolist())
+
+    def _variable(self, name: str) -> list[object]:
+        place = [column.name for column in self.schema.variable].index(name)
+        at = self.schema.ends_at + 4 * place
+        width = self.schema.width
+        cuts = [
+            row[
+                width + (int.from_bytes(row[at - 4 : at], "little") if place else 0) : width
+                + int.from_bytes(row[at : at + 4], "little")
+            ]
+            for row in self.packed
+        ]
+        return [cut.decode() for cut in cuts] if self.schema.variable[place].kind == "text" else list(cuts)
+
+
+def _numbers(schema: PackedSchema, matrix: np.ndarray, found: np.ndarray) -> np.ndarray:
+    cells = matrix[:, HEADER : schema.nulls_at].copy()
+    numbers = cells.view("<f8").reshape(len(found), -1)
+    for place, column in enumerate(schema.fixed):
+        if column.kind != "float":
+            at = schema.columns.index(column)
+            null = (matrix[:, schema.nulls_at + at // 8] & (1 << at % 8)).astype(bool)
+            numbers[:, place] = np.where(null, np.nan, cells.view("<i8").reshape(len(found), -1)[:, place])
+    numbers[~found] = np.nan
+    return numbers
