@@ -17,6 +17,21 @@ from recsys.models.sampling import thin_negatives
 from recsys.models.storage import Stored, load_model, save_model
 
 FORMAT = "new_product/1"
+AFFINITY = ("affinity_", "price_level_distance")
+ATTRIBUTES = (
+    "category",
+    "subcategory",
+    "brand",
+    "package_size",
+    "product_days_since_launch",
+    "product_is_consumable",
+    "product_list_price",
+    "product_price_level",
+    "product_brand_buyers_90d",
+    "product_subcategory_buyers_90d",
+    "product_category_buyers_90d",
+    "product_brand_share_of_category",
+)
 
 TASK = Task(
     name="new_product",
@@ -116,11 +131,14 @@ class NewProductTrainer:
 
 
 def known_before_launch(specs: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
-    """Keep the features that a product without sales has: the member's, its attributes, and the pair's affinities."""
-    return tuple(spec for spec in specs if spec.view is View.MEMBER or spec.name in LAUNCH_FEATURES)
-
-
-LAUNCH_FEATURES: frozenset[str] = frozenset()
+    """Keep the features that a product without sales has: its attributes and kin, the member, and their affinity."""
+    return tuple(
+        spec
+        for spec in specs
+        if spec.view is View.MEMBER
+        or (spec.view is View.PRODUCT and spec.name in ATTRIBUTES)
+        or (spec.view is View.MEMBER_PRODUCT and spec.name.startswith(AFFINITY))
+    )
 
 
 def trainer(config: Settings) -> NewProductTrainer:

@@ -14,7 +14,7 @@ from recsys.models.sampling import member_weights, thin_negatives
 from recsys.models.storage import Stored, load_model, save_model
 
 FORMAT = "recommend/1"
-RECENCY = "days_since_product"
+RECENCY = "own_product_days_since_purchase"
 NUDGE = 1e-9
 
 TASK = Task(
