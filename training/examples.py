@@ -18,7 +18,7 @@ class Examples:
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
         self._workspace = workspace
-        self._task = task
+        self.task = task
         self._known: dict[AsOf, Example] = {}
 
     def __call__(self, as_of: AsOf) -> Example:
@@ -31,11 +31,11 @@ class Examples:
     def rows(self, as_of: AsOf) -> Rows:
         """Return the rows alone, as scoring wants them."""
         snapshot(self._workspace, as_of)
-        return historical_rows(self._workspace.home, self._task, as_of)
+        return historical_rows(self._workspace.home, self.task, as_of)
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
         """Return every (member_id, product_id) bought within the horizon, among the rows or not."""
-        return bought(self._workspace.tables, Window.after(as_of, days=self._task.horizon))
+        return bought(self._workspace.tables, Window.after(as_of, days=self.task.horizon))
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:

@@ -3,48 +3,65 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from recsys.core.errors import PromotionError
+from recsys.core.errors import ArtifactError, PromotionError
+from recsys.core.task import Task
+from recsys.evaluation.backtest import Backtest, Fold
+from recsys.evaluation.gate import GateVerdict, no_worse
+from recsys.evaluation.record import load_backtest
+from training.tracking import Registered
 
 GATE = "gate.json"
+RECORD = "backtest"
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What decides a promotion: the challenger's deciding metric less the champion's, on the same cutoffs.
+    """What decides a promotion, as it is kept beside the bundle.
 
-    metric: larger is better.
-    cutoffs: the days tested on.
-    champion: version compared with; "" when there was none.
-    low, high: the paired 95% interval of the difference, (0, 0) when there was no champion or nothing that shapes a
-        model had changed.
+    metric: the deciding metric. champion: the version compared with; "" when there was none. passed, reason: the
+    verdict and what it rests on.
     """
 
     metric: str
-    cutoffs: tuple[str, ...]
     champion: str
-    low: float
-    high: float
+    passed: bool
+    reason: str
 
-    @property
-    def passes(self) -> bool:
-        """No worse: the interval does not lie wholly below 0."""
-        return self.high >= 0
+    @classmethod
+    def first(cls, metric: str) -> Self:
+        """Return the gate of a task that has no champion yet."""
+        return cls(metric, "", passed=True, reason="there was no champion")
+
+    @classmethod
+    def between(cls, challenger: Backtest, champion: Backtest, version: str) -> Self:
+        """Compare two back-tests."""
+        verdict: GateVerdict = no_worse(challenger, champion)
+        return cls(verdict.metric, version, verdict.passed, verdict.reason)
 
     def write(self, folder: Path) -> None:
-        """Store it beside the bundle."""
+        """Store it."""
         (folder / GATE).write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what `write` stored."""
-        data = json.loads((folder / GATE).read_text(encoding="utf-8"))
-        return cls(**{**data, "cutoffs": tuple(data["cutoffs"])})
+        return cls(**json.loads((folder / GATE).read_text(encoding="utf-8")))
 
     def check(self, task: str, version: str, champion: str) -> None:
         """Raise `PromotionError` when it does not let the version pass over the present champion ("" = none)."""
         if champion and champion != self.champion:
             reason = f"it was compared with version {self.champion or 'none'}, the champion is {champion}: train again"
             raise PromotionError(task, version, reason)
-        if not self.passes:
-            reason = f"{self.metric} is lower than the champion's by an interval of [{self.low:.4f}, {self.high:.4f}]"
-            raise PromotionError(task, version, reason)
+        if not self.passed:
+            raise PromotionError(task, version, self.reason)
+
+
+def recorded(champion: Registered, task: Task, laid: tuple[Fold, ...]) -> Backtest | None:
+    """Return the champion's own back-test when it tested the same horizon on all cutoffs of these folds, else None."""
+    if champion.params.get("horizon") != str(task.horizon):
+        return None
+    try:
+        known = load_backtest(champion.folder / RECORD, task)
+    except ArtifactError:
+        return None
+    return known if {fold.test for fold in laid} <= {fold.fold.test for fold in known.folds} else None

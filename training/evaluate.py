@@ -1,0 +1,61 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+from recsys.core.task import Task
+from recsys.evaluation.backtest import Backtest, Fold, backtest
+from recsys.evaluation.page import to_html, to_markdown
+from recsys.evaluation.peers import peers_of
+from recsys.evaluation.report import Report, build_report, to_json
+from recsys.models.contract import Trainer
+from training.examples import Examples, build_all, folds
+from training.identity import identity
+from training.workspace import Workspace
+
+CARRIED: Mapping[str, tuple[str, ...]] = {"recommend": ("product_purchase_days",)}
+
+
+def run_evaluate(workspace: Workspace, name: str, *, with_peers: bool) -> None:
+    """Back-test one task, or all, over the project's test cutoffs; write and print the reports."""
+    tests = workspace.project.training.tests
+    for task_name in workspace.tasks(name):
+        recipe = workspace.recipe(task_name)
+        task = recipe.task
+        laid = folds(workspace, task, tests)
+        build_all(workspace, tuple(sorted({day for fold in laid for day in (*fold.trains, fold.test)})))
+        trainer = workspace.trainer(recipe)
+        rivals = peers_of(task) if with_peers else {}
+        test = run_backtest(workspace, Examples(workspace, task), {task.name: trainer, **rivals}, laid)
+        report = build_report(test, task.name, versions=identity(workspace, task, trainer.config))
+        workspace.home.reports.mkdir(parents=True, exist_ok=True)
+        write_report(report, workspace.home.reports, task.name)
+        workspace.screen.say(f"\n{task.name}, horizon {task.horizon} days, tested on {cutoffs_of(report)}")
+        workspace.screen.say(to_markdown(report))
+        workspace.screen.say(f"report: {workspace.home.reports / task.name}.html")
+
+
+def run_backtest(
+    workspace: Workspace, examples: Examples, trainers: Mapping[str, Trainer], laid: tuple[Fold, ...]
+) -> Backtest:
+    """Back-test trainers over folds with a progress bar."""
+    task: Task = examples.task
+    with workspace.screen.step(f"{task.name}: back-test", len(laid) * len(trainers) * 2) as advance:
+        return backtest(
+            trainers,
+            laid,
+            examples,
+            lambda _done, _total, what: advance(what),
+            carry=CARRIED.get(task.name, ()),
+            truth=examples.truth if task.name == "recommend" else None,
+        )
+
+
+def write_report(report: Report, folder: Path, name: str) -> None:
+    """Write a report as `<name>.html` for people and `<name>.json` for machines."""
+    (folder / f"{name}.html").write_text(to_html(report), encoding="utf-8")
+    (folder / f"{name}.json").write_text(to_json(report), encoding="utf-8")
+
+
+def cutoffs_of(report: Report) -> str:
+    """List the test cutoffs for people."""
+    return ", ".join(cutoff.test for cutoff in report.cutoffs)
+
