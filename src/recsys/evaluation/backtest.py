@@ -13,7 +13,7 @@ from recsys.models.contract import Model, Trainer
 
 STEP = 28
 MIN_HISTORY = 84
-REPEAT = "pair_days"  # the feature of a member and a product that is above 0 when the one has bought the other
+REPEAT = "own_product_purchase_days"  # above 0 when the member has bought the product before
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, all steps, and what is being done now."""
