@@ -1,0 +1,193 @@
+"""Feature snapshots: one sealed folder for each as_of, computed once and never changed."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.folders import read_manifest, text_digest, write_folder
+from recsys.core.frames import Rows
+from recsys.core.task import Task, View
+from recsys.core.time import AsOf
+from recsys.data.snapshot import Snapshot
+from recsys.features import candidates, category, facts, member, member_category, member_product, product
+from recsys.features.assembly import view_sql
+from recsys.features.candidates import CandidateConfig, stage_candidates
+from recsys.features.catalog import features_of
+from recsys.features.collaborative import Collaborative, Factors, learn, neighbour_frame
+from recsys.features.expression import Relation
+
+NEIGHBOURS = "neighbours.parquet"
+FACTORS = "factors.npz"
+
+BEFORE_CANDIDATES = (
+    *facts.FACTS,
+    *member.SOURCES,
+    *category.SOURCES,
+    *product.SOURCES,
+    *member_category.SOURCES,
+    *candidates.SOURCES,
+)
+AFTER_CANDIDATES = member_product.SOURCES
+
+
+@dataclass(frozen=True)
+class SnapshotFolder:
+    """The features of every view as they were known before `as_of`, sealed.
+
+    folder: holds `<view>.parquet` with the view's keys, its features (float64, null = NaN; or text),
+        `event_timestamp` and `created_timestamp` (both as_of's instant, UTC), ordered by keys; `neighbours.parquet` and
+        `factors.npz`.
+    manifest: as_of, zone, tables_digest, features_digest, candidates (the configuration), rows a view, files.
+    """
+
+    folder: Path
+    as_of: AsOf
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, root: Path, as_of: AsOf) -> Self:
+        """Open a snapshot; `MissingError` when it was not built, `ArtifactError` when a file of it was altered."""
+        folder = _folder(root, as_of)
+        if not folder.is_dir():
+            raise MissingError(f"features as of {as_of}", f"recsys features --as-of {as_of}")
+        manifest = read_manifest(folder)
+        if manifest["zone"] != as_of.zone:
+            raise ArtifactError(folder, f"cuts days in {manifest['zone']}, not in {as_of.zone}")
+        return cls(folder, as_of, manifest)
+
+    def path(self, view: View) -> Path:
+        """Return the parquet file of a view."""
+        return self.folder / f"{view}.parquet"
+
+    def read(self, view: View) -> pd.DataFrame:
+        """Read a view whole."""
+        return pd.read_parquet(self.path(view))
+
+    def neighbours(self) -> pd.DataFrame:
+        """Read product_id, neighbour_id, score, kind ('similar' or 'together') and rank, 1 = the nearest."""
+        return pd.read_parquet(self.folder / NEIGHBOURS)
+
+    def factors(self) -> Factors:
+        """Read the ALS factors; all empty when there was nothing to factorise."""
+        with np.load(self.folder / FACTORS, allow_pickle=False) as arrays:
+            return Factors(**{name: arrays[name] for name in arrays.files})
+
+
+def build_snapshot(snapshot: Snapshot, root: Path, *, candidates: CandidateConfig | None = None) -> SnapshotFolder:
+    """Compute every view of a snapshot into `root/as_of=<day>`, or return that folder when nothing has changed since.
+
+    Unchanged means: equal tables, feature code and candidate configuration, and every file as it was written; anything
+    else is computed anew and replaces the folder.
+    """
+    config = candidates or CandidateConfig()
+    about = {
+        "as_of": str(snapshot.as_of),
+        "zone": snapshot.as_of.zone,
+        "tables_digest": snapshot.digest,
+        "features_digest": code_digest(),
+        "candidates": config.model_dump(mode="json"),
+    }
+    try:
+        existing = SnapshotFolder.open(root, snapshot.as_of)
+    except (MissingError, ArtifactError):
+        existing = None
+    if existing is not None and all(existing.manifest.get(name) == value for name, value in about.items()):
+        return existing
+
+    def fill(folder: Path) -> dict[str, Any]:
+        return {**about, "rows": _write(snapshot, folder, config)}
+
+    manifest = write_folder(_folder(root, snapshot.as_of), fill)
+    return SnapshotFolder(_folder(root, snapshot.as_of), snapshot.as_of, manifest)
+
+
+def read_rows(folder: SnapshotFolder, task: Task) -> Rows:
+    """Read a task's rows: its first view where `task.where` holds, with its other views joined on their keys.
+
+    A view is joined on its keys among the columns read so far, so a product's `category` can bring the category's own
+    features. Values are the features of `task.views`, views in the task's order and features in catalogue order; a row
+    that another view does not know has NaN and None there. Rows are ordered by their keys.
+    """
+    specs = tuple(spec for view in task.views for spec in features_of(view))
+    first, *others = task.views
+    sql = f"(SELECT * EXCLUDE (event_timestamp, created_timestamp) FROM {_file(folder, first)} WHERE {task.where})"
+    for view in others:
+        right = f"(SELECT * EXCLUDE (event_timestamp, created_timestamp) FROM {_file(folder, view)})"
+        sql = f"(FROM {sql} LEFT JOIN {right} USING ({', '.join(view.keys)}))"
+    columns = ", ".join((*task.keys, *(spec.name for spec in specs if spec.name not in task.keys)))
+    with duckdb.connect(":memory:") as connection:
+        frame = connection.execute(f"SELECT {columns} FROM {sql} ORDER BY {', '.join(task.keys)}").df()
+    values = frame[[spec.name for spec in specs]]
+    texts = [spec.name for spec in specs if spec.kind == "category"]
+    if texts:
+        values = values.astype(dict.fromkeys(texts, object))
+    return Rows(task, folder.as_of, frame[list(task.keys)], values, specs)
+
+
+def code_digest() -> str:
+    """Digest of the source of this package: features computed by other code are other features."""
+    sources = sorted((item for item in files(__package__).iterdir() if item.name.endswith(".py")), key=lambda i: i.name)
+    return text_digest(*(part for item in sources for part in (item.name, item.read_text(encoding="utf-8"))))
+
+
+def _folder(root: Path, as_of: AsOf) -> Path:
+    return root / f"as_of={as_of}"
+
+
+def _file(folder: SnapshotFolder, view: View) -> str:
+    path = str(folder.path(view)).replace("'", "''")
+    return f"read_parquet('{path}')"
+
+
+def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[str, int]:
+    """Write a snapshot's files; returns the rows of each view."""
+    instant = snapshot.as_of.instant
+    with snapshot.connect() as connection:
+
+        def stage(relations: tuple[Relation, ...]) -> None:
+            for relation in relations:
+                sql = relation.sql.format(as_of=snapshot.as_of.number, instant=_micros(snapshot.as_of))
+                connection.execute(f"CREATE TEMP TABLE {relation.name} AS {sql}")
+
+        stage(BEFORE_CANDIDATES)
+        learnt = learn(connection, config.collaborative)
+        stage_candidates(connection, learnt, config)
+        stage(AFTER_CANDIDATES)
+        rows = {}
+        for view in View:
+            sql = view_sql(view, f"TIMESTAMPTZ '{instant.isoformat(sep=' ')}'").format(as_of=snapshot.as_of.number)
+            target = str(folder / f"{view}.parquet").replace("'", "''")
+            written = connection.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)").fetchone()
+            rows[str(view)] = int(written[0]) if written else 0
+        _write_items(connection, learnt, folder)
+    return rows
+
+
+def _write_items(connection: duckdb.DuckDBPyConnection, learnt: Collaborative, folder: Path) -> None:
+    product_ids = _ids(connection, "product_id", "product_base", "product_code")
+    member_ids = _ids(connection, "member_id", "member_base", "member_code")
+    neighbour_frame(learnt, product_ids).to_parquet(folder / NEIGHBOURS, index=False)
+    factors = Factors(
+        member_ids[learnt.member_codes - 1].astype(str),
+        product_ids[learnt.product_codes - 1].astype(str),
+        learnt.member_factors,
+        learnt.product_factors,
+    )
+    np.savez(folder / FACTORS, **vars(factors))
+
+
+def _ids(connection: duckdb.DuckDBPyConnection, name: str, table: str, code: str) -> "np.ndarray":
+    """(n,) texts in the order of their codes, which count from 1."""
+    return np.asarray(
+        connection.execute(f"SELECT {name} FROM {table} ORDER BY {code}").fetchnumpy()[name], dtype=object
+    )
+
+
+def _micros(as_of: AsOf) -> int:
+    return round(as_of.instant.timestamp()) * 1_000_000

@@ -1,0 +1,17 @@
+"""The one list of features; Feast views, training rows and served rows are all read off it."""
+
+from recsys.core.task import FeatureSpec, View
+from recsys.features import category, member, member_category, member_product, product
+
+CATALOG: tuple[FeatureSpec, ...] = (
+    *member.FEATURES,
+    *category.FEATURES,
+    *product.FEATURES,
+    *member_category.FEATURES,
+    *member_product.FEATURES,
+)
+
+
+def features_of(view: View) -> tuple[FeatureSpec, ...]:
+    """Return the features of a view, in catalogue order."""
+    return tuple(spec for spec in CATALOG if spec.view is view)

@@ -1,0 +1,479 @@
+"""Features of a member: when, how much, how widely and how the member buys, and who the member is."""
+
+from recsys.core.task import FeatureSpec, View
+from recsys.features.expression import (
+    AS_OF,
+    MONEY_UNITS,
+    NEVER,
+    WINDOWS,
+    Draft,
+    Relation,
+    between,
+    count,
+    distinct,
+    features,
+    last_gap,
+    mean_gap,
+    money,
+    number,
+    overdue,
+    quantity,
+    ratio,
+    recency,
+    sd_gap,
+    text,
+    total,
+    trend,
+    weighted_gap,
+    when,
+    within,
+)
+
+MEMBER_SPINE = Relation(
+    "member_spine",
+    "SELECT member_code, member_id FROM member_base WHERE is_personal = 1",
+)
+
+# place: 1 = the value that most purchased lines carry; ties go to the smaller value.
+MEMBER_HABIT = Relation(
+    "member_habit",
+    """
+    WITH said AS (
+        SELECT member_code, 'hour' AS habit, hour AS whole, CAST(NULL AS VARCHAR) AS label, count(*) AS lines
+        FROM purchase GROUP BY member_code, hour
+        UNION ALL
+        SELECT member_code, 'weekday', weekday, CAST(NULL AS VARCHAR), count(*)
+        FROM purchase GROUP BY member_code, weekday
+        UNION ALL
+        SELECT member_code, 'channel', 0, channel, count(*)
+        FROM purchase WHERE channel IS NOT NULL GROUP BY member_code, channel
+        UNION ALL
+        SELECT member_code, 'store', 0, store_id, count(*)
+        FROM purchase WHERE store_id IS NOT NULL GROUP BY member_code, store_id
+    )
+    SELECT *, row_number() OVER (PARTITION BY member_code, habit ORDER BY lines DESC, whole, label) AS place
+    FROM said
+    """,
+)
+
+# expected: what the bought quantity costs at the category's mean price; place: 1 = the category with most money.
+MEMBER_SPEND = Relation(
+    "member_spend",
+    """
+    SELECT member_code, category, money, CAST(round(quantity * price) AS BIGINT) AS expected,
+           row_number() OVER (PARTITION BY member_code ORDER BY money DESC, category) AS place
+    FROM member_category_life
+    JOIN category_price ON category_price.category_code = member_category_life.category_code
+    JOIN (SELECT DISTINCT category_code, category FROM product_base) AS named
+        ON named.category_code = member_category_life.category_code
+    """,
+)
+
+MEMBER_RETURN = Relation(
+    "member_return",
+    """
+    SELECT member_code, day, lines, 0 AS returns FROM member_day
+    UNION ALL
+    SELECT member_code, day, 0, 1 FROM returned
+    """,
+)
+
+# One row for each member and launch of the last year that the member bought, and one with a null for everybody.
+MEMBER_LAUNCH = Relation(
+    "member_launch",
+    """
+    WITH launched AS (SELECT product_code FROM product_base WHERE launch_age BETWEEN 1 AND 365)
+    SELECT member_code, CAST(NULL AS INTEGER) AS product_code, (SELECT count(*) FROM launched) AS launches
+    FROM member_base
+    UNION ALL
+    SELECT member_code, product_code, 0
+    FROM member_product_life WHERE product_code IN (SELECT product_code FROM launched)
+    """,
+)
+
+SOURCES = (MEMBER_SPINE, MEMBER_HABIT, MEMBER_SPEND, MEMBER_RETURN, MEMBER_LAUNCH)
+
+_NO_PURCHASE = "never bought"
+_ONE_DAY = "fewer than 2 purchase days"
+_QUIET_90D = "nothing bought in 90 days"
+
+
+def _rhythm() -> tuple[Draft, ...]:
+    days, paid = "purchase_days", "money"
+    return (
+        number("days_since_purchase", "days", _NO_PURCHASE, "as_of - last purchase day", recency()),
+        number("days_since_first_purchase", "days", _NO_PURCHASE, "as_of - first purchase day", f"{AS_OF} - min(day)"),
+        number(days, "count", NEVER, "distinct days with a purchase", "count(day)"),
+        *(
+            number(f"{days}_{w}d", "count", NEVER, f"purchase days in [as_of - {w}, as_of)", count(within(w)))
+            for w in WINDOWS
+        ),
+        number(paid, "money", NEVER, "money paid so far", money()),
+        *(
+            number(f"{paid}_{w}d", "money", NEVER, f"money paid in [as_of - {w}, as_of)", money(within(w)))
+            for w in WINDOWS
+        ),
+        number("mean_gap", "days", _ONE_DAY, "mean days between purchase days", mean_gap()),
+        number("sd_gap", "days", "fewer than 3 purchase days", "sample sd of the gaps", sd_gap()),
+        number("last_gap", "days", _ONE_DAY, "days between the last two purchase days", last_gap()),
+        number("longest_gap", "days", _ONE_DAY, "longest gap between purchase days", "max(gap)"),
+        number(
+            "weighted_gap",
+            "days",
+            _ONE_DAY,
+            "mean of the latest 8 gaps weighted 128, 64, ... 1 from the latest",
+            weighted_gap(),
+        ),
+        number("overdue_ratio", "ratio", _ONE_DAY, "days_since_purchase / mean_gap", overdue(mean_gap())),
+        number(
+            "weighted_overdue_ratio",
+            "ratio",
+            _ONE_DAY,
+            "days_since_purchase / weighted_gap",
+            overdue(weighted_gap()),
+        ),
+        number(
+            "purchase_days_trend_30d",
+            "ratio",
+            "no purchase in 60 days",
+            "(a - b) / (a + b), purchase days of the last 30 days and of the 30 before",
+            trend(count(within(30)), count(between(60, 30))),
+        ),
+        number(
+            "money_trend_90d",
+            "ratio",
+            "nothing paid in 180 days",
+            "(a - b) / (a + b), money of the last 90 days and of the 90 before",
+            trend(total("money", within(90)), total("money", between(180, 90))),
+        ),
+        number(
+            "active_weeks_share_84d",
+            "share",
+            NEVER,
+            "weeks counted back from as_of with a purchase, of the last 12",
+            f"{distinct(f'({AS_OF} - 1 - day) - ({AS_OF} - 1 - day) % 7', within(84))} / 12",
+        ),
+        number("money_per_purchase_day", "money", _NO_PURCHASE, "money / purchase_days", ratio(money(), "count(day)")),
+        number(
+            "money_per_purchase_day_90d",
+            "money",
+            _QUIET_90D,
+            "money_90d / purchase_days_90d",
+            ratio(money(within(90)), count(within(90))),
+        ),
+        number(
+            "largest_money_per_day", "money", _NO_PURCHASE, "most money paid on one day", f"max(money) / {MONEY_UNITS}"
+        ),
+        number(
+            "quantity_per_purchase_day",
+            "units",
+            _NO_PURCHASE,
+            "units bought / purchase_days",
+            ratio(quantity(), "count(day)"),
+        ),
+        number(
+            "lines_per_purchase_day", "count", _NO_PURCHASE, "order lines / purchase_days", "sum(lines) / count(day)"
+        ),
+        number(
+            "discount_share",
+            "share",
+            "no list value",
+            "discount / (money + discount)",
+            ratio("sum(discount)", "sum(money) + sum(discount)"),
+        ),
+        number(
+            "discount_share_90d",
+            "share",
+            "no list value in 90 days",
+            "discount / (money + discount) of the last 90 days",
+            ratio(total("discount", within(90)), f"{total('money', within(90))} + {total('discount', within(90))}"),
+        ),
+    )
+
+
+def _share_of_lines(name: str, formula: str, condition: str) -> Draft:
+    return number(name, "share", _NO_PURCHASE, f"order lines {formula} / order lines", f"{count(condition)} / count(*)")
+
+
+def _lines() -> tuple[Draft, ...]:
+    return (
+        _share_of_lines("discounted_line_share", "with a discount", "discount > 0"),
+        _share_of_lines("coupon_line_share", "with a coupon", "has_coupon = 1"),
+        number(
+            "coupon_lines_90d",
+            "count",
+            NEVER,
+            "order lines with a coupon in the last 90 days",
+            count(f"has_coupon = 1 AND {within(90)}"),
+        ),
+        _share_of_lines("morning_share", "bought at hours 5-11", "hour BETWEEN 5 AND 11"),
+        _share_of_lines("afternoon_share", "bought at hours 12-16", "hour BETWEEN 12 AND 16"),
+        _share_of_lines("evening_share", "bought at hours 17-21", "hour BETWEEN 17 AND 21"),
+        _share_of_lines("weekend_share", "bought on Saturday or Sunday", "weekday >= 5"),
+        number("channels", "count", NEVER, "distinct channels bought through", distinct("channel")),
+        number("stores", "count", NEVER, "distinct stores bought at", distinct("store_id")),
+        number("categories", "count", NEVER, "distinct categories bought", distinct("category_code")),
+        number(
+            "categories_90d",
+            "count",
+            NEVER,
+            "distinct categories bought in the last 90 days",
+            distinct("category_code", within(90)),
+        ),
+        number("brands", "count", NEVER, "distinct brands bought", distinct("brand_code")),
+        number(
+            "brands_90d",
+            "count",
+            NEVER,
+            "distinct brands bought in the last 90 days",
+            distinct("brand_code", within(90)),
+        ),
+    )
+
+
+def _habits() -> tuple[Draft, ...]:
+    def first(habit: str, column: str) -> str:
+        chosen = when(f"habit = '{habit}' AND place = 1", column)
+        return f"max({chosen})"
+
+    def leading(habit: str) -> str:
+        lines = when(f"habit = '{habit}'", "lines")
+        return ratio(first(habit, "lines"), f"sum({lines})")
+
+    return (
+        number(
+            "favourite_hour",
+            "hour",
+            _NO_PURCHASE,
+            "hour with most order lines, ties to the earlier",
+            first("hour", "whole"),
+        ),
+        number("favourite_hour_share", "share", _NO_PURCHASE, "order lines of favourite_hour / all", leading("hour")),
+        number(
+            "favourite_weekday",
+            "weekday",
+            _NO_PURCHASE,
+            "weekday (0 = Monday) with most order lines, ties to the earlier",
+            first("weekday", "whole"),
+        ),
+        number(
+            "favourite_weekday_share",
+            "share",
+            _NO_PURCHASE,
+            "order lines of favourite_weekday / all",
+            leading("weekday"),
+        ),
+        text("main_channel", "no known channel", "channel with most order lines", first("channel", "label")),
+        number(
+            "main_channel_share",
+            "share",
+            "no known channel",
+            "order lines of main_channel / lines with a channel",
+            leading("channel"),
+        ),
+        text("main_store", "no known store", "store with most order lines", first("store", "label")),
+        number(
+            "main_store_share",
+            "share",
+            "no known store",
+            "order lines of main_store / lines with a store",
+            leading("store"),
+        ),
+    )
+
+
+def _breadth() -> tuple[Draft, ...]:
+    recent = f"last_day >= {AS_OF} - 90"
+    return (
+        number("products", "count", NEVER, "distinct products bought", "count(*)"),
+        number("products_90d", "count", NEVER, "distinct products bought in the last 90 days", count(recent)),
+        number(
+            "exploration_rate_90d",
+            "share",
+            _QUIET_90D,
+            "products first bought in the last 90 days / products_90d",
+            ratio(count(f"first_day >= {AS_OF} - 90"), count(recent)),
+        ),
+        number(
+            "repeat_product_share",
+            "share",
+            _NO_PURCHASE,
+            "products bought on 2 or more days / products",
+            f"{count('days >= 2')} / count(*)",
+        ),
+    )
+
+
+def _category_breadth() -> tuple[Draft, ...]:
+    return (
+        number(
+            "category_exploration_rate_90d",
+            "share",
+            _QUIET_90D,
+            "categories first bought in the last 90 days / categories_90d",
+            ratio(count(f"first_day >= {AS_OF} - 90"), count(f"last_day >= {AS_OF} - 90")),
+        ),
+        number(
+            "repeat_category_share",
+            "share",
+            _NO_PURCHASE,
+            "categories bought on 2 or more days / categories",
+            f"{count('days >= 2')} / count(*)",
+        ),
+    )
+
+
+def _spend() -> tuple[Draft, ...]:
+    return (
+        number(
+            "price_level",
+            "ratio",
+            "never bought anything that costs money",
+            "money / what the same quantities cost at each category's mean price",
+            ratio("sum(money)", "sum(expected)"),
+        ),
+        text("main_category", _NO_PURCHASE, "category with most money", f"max({when('place = 1', 'category')})"),
+        number(
+            "main_category_share",
+            "share",
+            "nothing paid",
+            "money in main_category / money",
+            ratio(f"max({when('place = 1', 'money')})", "sum(money)"),
+        ),
+    )
+
+
+def _returns() -> tuple[Draft, ...]:
+    return (
+        number(
+            "return_rate",
+            "share",
+            "neither bought nor returned",
+            "returned lines / (bought lines + returned lines)",
+            ratio("sum(returns)", "sum(lines) + sum(returns)"),
+        ),
+        number(
+            "days_since_return",
+            "days",
+            "never returned",
+            "as_of - day of the last return",
+            f"{AS_OF} - max({when('returns = 1', 'day')})",
+        ),
+    )
+
+
+def _launches() -> tuple[Draft, ...]:
+    return (
+        number(
+            "launch_adoption_rate",
+            "share",
+            "nothing launched in the year",
+            "products bought that were launched 1-365 days before as_of / products so launched",
+            ratio("count(product_code)", "max(launches)"),
+        ),
+        number(
+            "launches_bought_365d",
+            "count",
+            NEVER,
+            "products bought that were launched 1-365 days before as_of",
+            "count(product_code)",
+        ),
+    )
+
+
+def _events() -> tuple[Draft, ...]:
+    kinds = {"view": "views", "favourite": "favourites", "cart": "carts", "search": "searches", "check_in": "check_ins"}
+    return (
+        *(
+            number(
+                f"{plural}_30d",
+                "count",
+                NEVER,
+                f"{kind} events in the last 30 days",
+                count(f"type = '{kind}' AND {within(30)}"),
+            )
+            for kind, plural in kinds.items()
+        ),
+        number("events_90d", "count", NEVER, "events of any type in the last 90 days", count(within(90))),
+        number("days_since_event", "days", "no event", "as_of - day of the last event", recency()),
+        number(
+            "days_since_cart",
+            "days",
+            "no cart event",
+            "as_of - day of the last cart event",
+            f"{AS_OF} - max(CASE WHEN type = 'cart' THEN day END)",
+        ),
+        number(
+            "viewed_products_30d",
+            "count",
+            NEVER,
+            "distinct known products viewed in the last 30 days",
+            distinct("product_code", f"type = 'view' AND {within(30)}"),
+        ),
+    )
+
+
+def _campaigns() -> tuple[Draft, ...]:
+    def latest(flag: str) -> str:
+        return f"{AS_OF} - max({when(f'{flag} = 1', 'day')})"
+
+    return (
+        number("contacts_30d", "count", NEVER, "contacts in the last 30 days", total("is_contact", within(30))),
+        number("contacts_365d", "count", NEVER, "contacts in the last 365 days", total("is_contact", within(365))),
+        number(
+            "days_since_contact", "days", "never contacted", "as_of - day of the last contact", latest("is_contact")
+        ),
+        number(
+            "redemptions_90d", "count", NEVER, "coupons used in the last 90 days", total("is_redemption", within(90))
+        ),
+        number(
+            "redemptions_365d", "count", NEVER, "coupons used in the last 365 days", total("is_redemption", within(365))
+        ),
+        number(
+            "days_since_redemption",
+            "days",
+            "no coupon used",
+            "as_of - day of the last coupon used",
+            latest("is_redemption"),
+        ),
+        number(
+            "redemptions_per_contact_365d",
+            "ratio",
+            "not contacted in the year",
+            "redemptions_365d / contacts_365d",
+            ratio(total("is_redemption", within(365)), total("is_contact", within(365))),
+        ),
+    )
+
+
+def _profile() -> tuple[Draft, ...]:
+    unknown = "unknown"
+    return (
+        number(
+            "days_since_registration", "days", unknown, "whole days from registered_at to as_of", "max(registered_age)"
+        ),
+        number("age_years", "years", unknown, "days from birth_date to as_of / 365.25", "max(age) * 4 / 1461"),
+        number(
+            "child_age_months", "months", unknown, "days from child_birth_date / 30.4375", "max(child_age) * 16 / 487"
+        ),
+        number("points_balance", "points", "unknown as of as_of", "points at the last update", "max(points_balance)"),
+        text("gender", unknown, "gender of the member", "max(gender)"),
+        text("city", unknown, "home city", "max(city)"),
+        text("source_channel", unknown, "how the member was won", "max(source_channel)"),
+        text("tier", "unknown as of as_of", "loyalty tier at the last update", "max(tier)"),
+    )
+
+
+FEATURES: tuple[FeatureSpec, ...] = (
+    *features(View.MEMBER, "member_day", _rhythm()),
+    *features(View.MEMBER, "purchase", _lines()),
+    *features(View.MEMBER, "member_habit", _habits()),
+    *features(View.MEMBER, "member_product_life", _breadth()),
+    *features(View.MEMBER, "member_category_life", _category_breadth()),
+    *features(View.MEMBER, "member_spend", _spend()),
+    *features(View.MEMBER, "member_return", _returns()),
+    *features(View.MEMBER, "member_launch", _launches()),
+    *features(View.MEMBER, "event", _events()),
+    *features(View.MEMBER, "campaign_touch", _campaigns()),
+    *features(View.MEMBER, "member_base", _profile()),
+)

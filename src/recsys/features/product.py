@@ -1,0 +1,275 @@
+"""Features of a product: what it is, who buys it, how its price stands and how popular it is."""
+
+from recsys.core.task import FeatureSpec, View
+from recsys.features.expression import (
+    AS_OF,
+    MONEY_UNITS,
+    NEVER,
+    QUANTITY_UNITS,
+    Draft,
+    Relation,
+    between,
+    count,
+    features,
+    number,
+    quantity,
+    ratio,
+    recency,
+    text,
+    trend,
+    within,
+)
+
+PRODUCT_SPINE = Relation("product_spine", "SELECT product_code, product_id FROM product_base")
+
+# One row a product; ranks: 1 = most buyers, equal buyers share a rank, so that a product without sales moves none.
+PRODUCT_POPULARITY = Relation(
+    "product_popularity",
+    """
+    WITH bought AS (
+        SELECT product_code,
+               count(CASE WHEN last_day >= {as_of} - 28 THEN 1 END) AS buyers_28d,
+               count(CASE WHEN last_day >= {as_of} - 90 THEN 1 END) AS buyers_90d
+        FROM member_product_life
+        GROUP BY product_code
+    ),
+    every AS (
+        SELECT product_base.product_code, category_code,
+               coalesce(buyers_28d, 0) AS buyers_28d, coalesce(buyers_90d, 0) AS buyers_90d
+        FROM product_base LEFT JOIN bought ON bought.product_code = product_base.product_code
+    )
+    SELECT product_code, buyers_28d,
+           rank() OVER (ORDER BY buyers_28d DESC) AS popularity_rank,
+           rank() OVER (PARTITION BY category_code ORDER BY buyers_90d DESC) AS category_rank
+    FROM every
+    """,
+)
+
+# One row a product: what its brand, subcategory and category sold, which speaks for it before it has sales of its own.
+PRODUCT_KIN = Relation(
+    "product_kin",
+    """
+    WITH recent AS (SELECT * FROM member_product_life WHERE last_day >= {as_of} - 90),
+    brands AS (SELECT brand_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY brand_code),
+    kinds AS (SELECT subcategory_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY subcategory_code),
+    broad AS (SELECT category_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY category_code)
+    SELECT product_code, base.brand_code, base.subcategory_code, category_price.price AS category_price,
+           brands.buyers AS brand_buyers, kinds.buyers AS subcategory_buyers, broad.buyers AS category_buyers
+    FROM product_base AS base
+    LEFT JOIN brands ON brands.brand_code = base.brand_code
+    LEFT JOIN kinds ON kinds.subcategory_code = base.subcategory_code
+    LEFT JOIN broad ON broad.category_code = base.category_code
+    LEFT JOIN category_price ON category_price.category_code = base.category_code
+    """,
+)
+
+# One row a product: its prices in money for a unit.
+PRODUCT_PRICE = Relation(
+    "product_price",
+    f"""
+    WITH sold AS (
+        SELECT product_code, (sum(money) / {MONEY_UNITS}) / nullif(sum(quantity) / {QUANTITY_UNITS}, 0) AS paid
+        FROM member_product_day GROUP BY product_code
+    )
+    SELECT base.product_code, base.price AS list_price, sold.paid AS mean_price,
+           category_price.price * {QUANTITY_UNITS} / {MONEY_UNITS} AS category_price
+    FROM product_base AS base
+    LEFT JOIN sold ON sold.product_code = base.product_code
+    LEFT JOIN category_price ON category_price.category_code = base.category_code
+    """,
+)
+
+PRODUCT_EVENT = Relation("product_event", "SELECT * FROM event WHERE product_code IS NOT NULL")
+
+SOURCES = (PRODUCT_SPINE, PRODUCT_POPULARITY, PRODUCT_KIN, PRODUCT_PRICE, PRODUCT_EVENT)
+
+PRICE_LEVEL = "coalesce(max(mean_price), max(list_price)) / nullif(max(category_price), 0)"
+
+_NEVER_SOLD = "never sold"
+
+
+def _identity() -> tuple[Draft, ...]:
+    return (
+        text("category", NEVER, "category; 'unknown' where the retailer names none", "max(category)"),
+        text("subcategory", "unknown", "subcategory", "max(subcategory)"),
+        text("brand", "unknown", "brand", "max(brand)"),
+        text("package_size", "unknown", "package size as the retailer writes it", "max(package_size)"),
+        number(
+            "product_days_since_launch",
+            "days",
+            "launch date unknown",
+            "whole days from launched_at to as_of, negative before the launch",
+            "max(launch_age)",
+        ),
+        number("product_is_consumable", "flag", "unknown", "1 where is_consumable, 0 where not", "max(is_consumable)"),
+    )
+
+
+def _buyers() -> tuple[Draft, ...]:
+    return (
+        number("product_buyers", "count", NEVER, "distinct members who bought it", "count(*)"),
+        *(
+            number(
+                f"product_buyers_{w}d",
+                "count",
+                NEVER,
+                f"distinct members who bought it in the last {w} days",
+                count(f"last_day >= {AS_OF} - {w}"),
+            )
+            for w in (7, 28, 90)
+        ),
+        number(
+            "product_repeat_rate",
+            "share",
+            _NEVER_SOLD,
+            "buyers with 2 or more purchase days of it / buyers",
+            f"{count('days >= 2')} / count(*)",
+        ),
+        number(
+            "product_mean_gap",
+            "days",
+            "nobody bought it twice",
+            "mean of all gaps of all members in it",
+            ratio("sum(last_day - first_day)", "sum(days - 1)"),
+        ),
+        number(
+            "product_new_buyer_share_28d",
+            "share",
+            "no buyer in 28 days",
+            "buyers of the last 28 days whose first purchase of it fell in them / buyers of the last 28 days",
+            ratio(count(f"first_day >= {AS_OF} - 28"), count(f"last_day >= {AS_OF} - 28")),
+        ),
+    )
+
+
+def _sales() -> tuple[Draft, ...]:
+    return (
+        number("product_days_since_first_sale", "days", _NEVER_SOLD, "as_of - first sale day", f"{AS_OF} - min(day)"),
+        number("product_days_since_last_sale", "days", _NEVER_SOLD, "as_of - last sale day", recency()),
+        number(
+            "product_purchase_days_28d",
+            "count",
+            NEVER,
+            "(member, day) pairs with a purchase of it in the last 28 days",
+            count(within(28)),
+        ),
+        number(
+            "product_trend_28d",
+            "ratio",
+            "no sale in 56 days",
+            "(a - b) / (a + b), (member, day) pairs of the last 28 days and of the 28 before",
+            trend(count(within(28)), count(between(56, 28))),
+        ),
+        number(
+            "product_quantity_per_purchase_day",
+            "units",
+            _NEVER_SOLD,
+            "units / (member, day) pairs",
+            ratio(quantity(), "count(*)"),
+        ),
+        number(
+            "product_discount_share",
+            "share",
+            "no list value",
+            "discount / (money + discount)",
+            ratio("sum(discount)", "sum(money) + sum(discount)"),
+        ),
+    )
+
+
+def _prices() -> tuple[Draft, ...]:
+    return (
+        number("product_list_price", "money per unit", "unknown", "list price", "max(list_price)"),
+        number(
+            "product_mean_price", "money per unit", _NEVER_SOLD, "money / units over its purchases", "max(mean_price)"
+        ),
+        number(
+            "product_price_level",
+            "ratio",
+            "no price of it or of its category known",
+            "product_mean_price, or list price where never sold / category_mean_price",
+            PRICE_LEVEL,
+        ),
+    )
+
+
+def _popularity() -> tuple[Draft, ...]:
+    return (
+        number(
+            "product_popularity_rank",
+            "rank",
+            NEVER,
+            "1 + products with more buyers in the last 28 days",
+            "max(popularity_rank)",
+        ),
+        number(
+            "product_rank_in_category",
+            "rank",
+            NEVER,
+            "1 + products of its category with more buyers in the last 90 days",
+            "max(category_rank)",
+        ),
+    )
+
+
+def _kin() -> tuple[Draft, ...]:
+    return (
+        number(
+            "product_brand_buyers_90d",
+            "count",
+            NEVER,
+            "distinct buyers of its brand in the last 90 days",
+            "max(brand_buyers)",
+        ),
+        number(
+            "product_subcategory_buyers_90d",
+            "count",
+            NEVER,
+            "distinct buyers of its subcategory in the last 90 days",
+            "max(subcategory_buyers)",
+        ),
+        number(
+            "product_category_buyers_90d",
+            "count",
+            NEVER,
+            "distinct buyers of its category in the last 90 days",
+            "max(category_buyers)",
+        ),
+        number(
+            "product_brand_share_of_category",
+            "ratio",
+            "brand unknown or category without buyers",
+            "product_brand_buyers_90d / product_category_buyers_90d",
+            ratio("max(CASE WHEN brand_code IS NOT NULL THEN coalesce(brand_buyers, 0) END)", "max(category_buyers)"),
+        ),
+    )
+
+
+FEATURES: tuple[FeatureSpec, ...] = (
+    *features(View.PRODUCT, "product_base", _identity()),
+    *features(View.PRODUCT, "member_product_life", _buyers()),
+    *features(View.PRODUCT, "member_product_day", _sales()),
+    *features(View.PRODUCT, "product_price", _prices()),
+    *features(View.PRODUCT, "product_popularity", _popularity()),
+    *features(View.PRODUCT, "product_kin", _kin()),
+    *features(
+        View.PRODUCT,
+        "product_event",
+        (
+            number(
+                "product_views_30d",
+                "count",
+                NEVER,
+                "view events of members in the last 30 days",
+                count(f"type = 'view' AND {within(30)}"),
+            ),
+            number(
+                "product_carts_30d",
+                "count",
+                NEVER,
+                "cart events of members in the last 30 days",
+                count(f"type = 'cart' AND {within(30)}"),
+            ),
+        ),
+    ),
+)
