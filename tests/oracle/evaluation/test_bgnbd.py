@@ -1,0 +1,89 @@
+"""BG/NBD against simulated customers and against plain averaging over rates and chances to leave."""
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from recsys.evaluation.peers.bgnbd import BgNbd, Histories, fit_bgnbd
+
+TRUE = BgNbd(r=0.8, alpha=20.0, a=0.8, b=2.5)
+AHEAD = 28.0
+
+
+def simulate(model: BgNbd, customers: int, *, seed: int, until: float = 365.0) -> tuple[Histories, np.ndarray]:
+    """Let customers buy and leave; return their pasts and whether each bought in the AHEAD days after."""
+    rng = np.random.default_rng(seed)
+    total = rng.uniform(30, until, customers)
+    x, t_x, later = np.zeros(customers), np.zeros(customers), np.zeros(customers, dtype=bool)
+    for number in range(customers):
+        rate, leave = rng.gamma(model.r) / model.alpha, rng.beta(model.a, model.b)
+        now = rng.exponential(1 / rate)
+        while now < total[number] + AHEAD:
+            if now >= total[number]:
+                later[number] = True
+                break
+            x[number], t_x[number] = x[number] + 1, now
+            if rng.random() < leave:
+                break
+            now += rng.exponential(1 / rate)
+    return Histories(x, t_x, total), later
+
+
+@pytest.fixture(scope="module")
+def customers() -> tuple[Histories, np.ndarray]:
+    return simulate(TRUE, 20_000, seed=1)
+
+
+def pick(past: Histories, rows: np.ndarray) -> Histories:
+    return Histories(past.x[rows], past.t_x[rows], past.total[rows])
+
+
+def test_the_fit_finds_the_simulated_parameters(customers: tuple[Histories, np.ndarray]) -> None:
+    found = fit_bgnbd(customers[0])
+
+    assert astuple(found) == pytest.approx(astuple(TRUE), rel=0.15)
+
+
+def test_the_fit_on_recent_buyers_alone_finds_them_too(customers: tuple[Histories, np.ndarray]) -> None:
+    past = customers[0]
+    recent = pick(past, past.total - past.t_x < 84)
+
+    assert astuple(fit_bgnbd(recent, lately=84.0)) == pytest.approx(astuple(TRUE), rel=0.35)
+    naive = fit_bgnbd(recent)
+    assert naive.a / (naive.a + naive.b) < 0.5 * TRUE.a / (TRUE.a + TRUE.b)  # they would seem to stay
+
+
+def test_the_chance_of_no_purchase_is_what_happens(customers: tuple[Histories, np.ndarray]) -> None:
+    past, later = customers
+    chance = TRUE.no_purchase(past, AHEAD)
+
+    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)):
+        rows = (chance >= low) & (chance < high)
+        kept = 1 - later[rows].mean()
+        error = np.sqrt(kept * (1 - kept) / rows.sum())
+        assert abs(kept - chance[rows].mean()) < 4 * error + 0.002, (low, high)
+
+
+@pytest.mark.parametrize(("x", "t_x", "total"), [(0, 0, 100), (1, 90, 100), (1, 5, 100), (6, 80, 120), (12, 30, 200)])
+def test_the_chance_of_no_purchase_averages_over_rates_and_leavers(x: int, t_x: float, total: float) -> None:
+    """Draw rates and chances to leave, weigh each by how likely it makes the past, average e^(-rate * ahead)."""
+    rng = np.random.default_rng(7)
+    rate, leave = rng.gamma(TRUE.r, 1 / TRUE.alpha, 2_000_000), rng.beta(TRUE.a, TRUE.b, 2_000_000)
+    alive = (1 - leave) ** x * rate**x * np.exp(-rate * total)
+    gone = leave * (1 - leave) ** (x - 1) * rate**x * np.exp(-rate * t_x) if x else np.zeros_like(rate)
+    slow = (gone + alive * np.exp(-rate * AHEAD)).sum() / (gone + alive).sum()
+
+    past = Histories(np.array([float(x)]), np.array([float(t_x)]), np.array([float(total)]))
+
+    assert TRUE.no_purchase(past, AHEAD)[0] == pytest.approx(slow, rel=0.02)
+    assert TRUE.log_likelihood(past)[0] == pytest.approx(np.log((alive + gone).mean()), abs=0.05)
+
+
+def test_the_chance_to_be_seen_lately_is_the_share_simulated(customers: tuple[Histories, np.ndarray]) -> None:
+    past = customers[0]
+    told = np.exp(TRUE.log_seen_lately(past.total, 84.0))
+
+    for low, high in ((30, 84), (84, 150), (150, 250), (250, 365)):
+        rows = (past.total >= low) & (past.total < high)
+        assert told[rows].mean() == pytest.approx((past.total - past.t_x < 84)[rows].mean(), abs=0.02)
