@@ -86,7 +86,7 @@ def some_member(home: Home) -> str:
     folder = current(home.publications)
     if folder is None:
         raise MissingError("a publication", "recsys publish")
-    return Publication.open(folder).member_ids()[0]
+    return Publication.open(folder).members.text(0)
 
 
 def ask(url: str, question: dict[str, Any]) -> Any:

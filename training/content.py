@@ -1,0 +1,102 @@
+"""What a publication says, put together from a snapshot, the tables and the champions' scores."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from recsys.artifacts.publication_content import Content, Factors, Reason
+from recsys.core.task import View
+from recsys.data.snapshot import Snapshot
+from recsys.data.tables import Tables
+from recsys.features.build import SnapshotFolder
+
+DUE_RATIO = 0.8
+"""A product is due from this share of the member's usual gap on."""
+
+PRODUCTS = """
+    WITH sold AS (
+        SELECT product_id,
+               count(DISTINCT CASE WHEN day >= $day - 28 THEN member_id END) AS buyers_28,
+               count(DISTINCT CASE WHEN day >= $day - 90 THEN member_id END) AS buyers_90,
+               count(DISTINCT member_id) AS buyers,
+               sum(CASE WHEN day >= $day - 90 THEN amount END) / sum(CASE WHEN day >= $day - 90 THEN quantity END)
+                   AS paid
+        FROM orders WHERE NOT is_return GROUP BY product_id
+    ),
+    listed AS (FROM products UNION ALL (FROM launches ANTI JOIN products USING (product_id)))
+    SELECT coalesce(l.product_id, s.product_id) AS product_id, l.name, coalesce(l.category, 'unknown') AS category,
+           l.subcategory, l.brand, coalesce(l.price, s.paid) AS price, l.stock, l.is_consumable,
+           day_of(l.launched_at) AS launched_day, day_of(l.delisted_at) AS delisted_day,
+           coalesce(s.buyers_28, 0) AS buyers_28, coalesce(s.buyers_90, 0) AS buyers_90,
+           row_number() OVER (
+               ORDER BY coalesce(s.buyers_28, 0) DESC, coalesce(s.buyers_90, 0) DESC, coalesce(s.buyers, 0) DESC,
+                        coalesce(l.product_id, s.product_id)
+           ) AS popularity
+    FROM listed l FULL JOIN sold s ON l.product_id = s.product_id
+"""
+
+
+def content(
+    tables: Tables, folder: SnapshotFolder, scores: Mapping[str, pd.DataFrame], versions: Mapping[str, str]
+) -> Content:
+    """Put a publication's content together.
+
+    folder: features of the day that is published.
+    scores: task -> its score table of the same day. versions: task -> the champion that made them.
+    """
+    snapshot = tables.at(folder.as_of)
+    return Content(
+        as_of=folder.as_of,
+        tables_digest=tables.digest,
+        model_versions=dict(versions),
+        members=folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"]),
+        products=products(snapshot),
+        recommend=with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT)),
+        repurchase=scores["repurchase"],
+        churn=scores["churn"],
+        new_product=scores["new_product"],
+        neighbours=folder.neighbours(),
+        factors=Factors(**vars(folder.factors())),
+        opted_out=opted_out(snapshot),
+    )
+
+
+def products(snapshot: Snapshot) -> pd.DataFrame:
+    """List what may be named in an answer, launches too, with its popularity; columns as `Content.products` says."""
+    zone = snapshot.as_of.zone.replace("'", "")
+    with snapshot.connect() as connection:
+        connection.execute(
+            "CREATE MACRO day_of(instant) AS "
+            f"date_diff('day', DATE '1970-01-01', CAST(timezone('{zone}', timezone('UTC', instant)) AS DATE))"
+        )
+        return connection.execute(PRODUCTS, {"day": snapshot.as_of.number}).df()
+
+
+def opted_out(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the members who refused personalisation."""
+    with snapshot.connect() as connection:
+        rows = connection.execute(
+            "SELECT member_id FROM members WHERE NOT consent_personalised ORDER BY member_id"
+        ).fetchall()
+    return tuple(str(row[0]) for row in rows)
+
+
+def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Say why each recommendation is made, and on what evidence; columns as `Content.recommend` says."""
+    evidence = {
+        "own_product_purchase_days": "purchase_days",
+        "own_product_days_since_purchase": "days_since",
+        "own_product_mean_gap": "mean_gap",
+        "affinity_category_share": "category_share",
+        "product_id": "product_id",
+        "member_id": "member_id",
+    }
+    table = scores.merge(
+        pairs[list(evidence)].rename(columns=evidence), on=["member_id", "product_id"], validate="one_to_one"
+    )
+    again = table["purchase_days"].fillna(0) >= 1
+    due = again & (table["days_since"] / table["mean_gap"] >= DUE_RATIO)
+    known = table["category_share"].fillna(0) > 0
+    reason = np.select([due, again, known], [Reason.DUE, Reason.AGAIN, Reason.IN_CATEGORY], Reason.FOR_YOU)
+    return table.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0)).drop(columns="category_share")
