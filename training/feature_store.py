@@ -1,0 +1,191 @@
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib.metadata import version
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from recsys.core.config import Home
+from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.folders import text_digest, write_text
+from recsys.core.frames import Rows
+from recsys.core.task import Task
+from recsys.core.time import AsOf
+from recsys.features.build import SnapshotFolder
+from recsys.features.catalog import CATALOG, features_of
+from recsys.models.catalog import CATALOG as RECIPES
+from recsys.store.packed import PackedReader, PackedStore
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+APPLIED = "applied"
+VARIABLE = "RECSYS_HOME"
+ROW = "row_number"
+
+
+def apply(home: Home) -> bool:
+    """Tell Feast the entities, views and services as they are written today; returns false when it knew them already.
+
+    It is Feast's own command, run as another process, while Feast is being imported in this one.
+    """
+    digest = _definitions(home)
+    mark = home.feast / APPLIED
+    if mark.is_file() and mark.read_text(encoding="utf-8") == digest:
+        return False
+    home.feast.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "feast.cli.cli", "-c", str(_repository()), "apply"]
+    environment = {**os.environ, VARIABLE: str(home.root)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        with _feast():
+            pass
+        said, _ = process.communicate()
+    if process.returncode:
+        raise ArtifactError(home.feast, f"feast apply failed: {said.strip()[-2000:]}")
+    write_text(mark, digest)
+    return True
+
+
+def historical_rows(home: Home, task: Task, as_of: AsOf) -> Rows:
+    """Read a task's rows through Feast's point-in-time join; equal to `read_rows`, row by row.
+
+    The snapshot must have been built: `MissingError` otherwise. Every view of the task is joined on keys of the task.
+    """
+    return historical_cutoffs(home, task, (as_of,))[0]
+
+
+def historical_cutoffs(home: Home, task: Task, as_ofs: Sequence[AsOf]) -> tuple[Rows, ...]:
+    """Read a task's rows at several days in one join, in the order of the days.
+
+    A row takes values of its own snapshot alone: Feast drops what is younger than the row's day or was created after
+    it, and the views' time to live drops what is older.
+    """
+    keys = [_keys(SnapshotFolder.open(home.snapshots, as_of), task) for as_of in as_ofs]
+    specs = tuple(spec for view in task.views for spec in features_of(view))
+    ends = np.cumsum([0, *(len(frame) for frame in keys)])
+    joined = _joined(home, task, keys, as_ofs) if ends[-1] else None
+    return tuple(
+        Rows(
+            task,
+            as_of,
+            frame,
+            pd.DataFrame(
+                {
+                    spec.name: joined[spec.name][start:end]
+                    if joined
+                    else np.empty(0, np.float64 if spec.kind == "number" else object)
+                    for spec in specs
+                },
+                copy=False,
+            ),
+            specs,
+        )
+        for as_of, frame, start, end in zip(as_ofs, keys, ends[:-1], ends[1:], strict=True)
+    )
+
+
+def materialize(home: Home, as_of: AsOf) -> int:
+    """Put the rows of a snapshot online and take away those of an earlier one; returns how many rows are online.
+
+    Rows that are online already and newer stay as they are. `MissingError` when the snapshot was not built.
+    """
+    SnapshotFolder.open(home.snapshots, as_of)
+    with _opened(home) as store:
+        views = [view.name for view in store.list_feature_views() if view.online]
+        with redirect_stdout(StringIO()):
+            store.materialize(as_of.instant, as_of.instant, feature_views=views)
+    for view in views:
+        PackedStore(home.online).forget(view, before=as_of.instant)
+    return sum(PackedReader(home.online).count(view) for view in views)
+
+
+def _keys(folder: SnapshotFolder, task: Task) -> pd.DataFrame:
+    path = str(folder.path(task.views[0])).replace("'", "''")
+    names = ", ".join(task.keys)
+    with duckdb.connect(":memory:") as connection:
+        return connection.execute(
+            f"SELECT {names} FROM read_parquet('{path}') WHERE {task.where} ORDER BY {names}"
+        ).df()
+
+
+def _joined(home: Home, task: Task, keys: Sequence[pd.DataFrame], as_ofs: Sequence[AsOf]) -> dict[str, np.ndarray]:
+    """(n,) values of each feature, in the order of the stacked keys."""
+    entities = pd.concat(
+        [frame.assign(event_timestamp=pd.Timestamp(as_of.instant)) for frame, as_of in zip(keys, as_ofs, strict=True)],
+        ignore_index=True,
+    )
+    entities[ROW] = np.arange(len(entities))
+    with _opened(home) as store:
+        job = store.get_historical_features(
+            entities, features=store.get_feature_service(task.name), filter_by_created_timestamp=True
+        )
+        table = job.to_arrow()
+    order = np.argsort(table.column(ROW).to_numpy())
+    if len(order) != len(entities):
+        raise ArtifactError(home.snapshots, f"holds a key twice: {len(entities)} rows became {len(order)}")
+    return {spec.name: table.column(spec.name).to_numpy()[order] for view in task.views for spec in features_of(view)}
+
+
+@contextmanager
+def _opened(home: Home) -> "Iterator[FeatureStore]":
+    """Feast's store over a home, with the definitions of today."""
+    apply(home)
+    with _feast() as feast:
+        with _environment(home):
+            store = feast.FeatureStore(repo_path=str(_repository()))
+        yield store
+
+
+@contextmanager
+def _environment(home: Home) -> Iterator[None]:
+    """Name the home where Feast looks for it while it reads feature_store.yaml."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(home.root)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+@contextmanager
+def _feast() -> Iterator[Any]:
+    """Feast itself, imported here because that takes some ten seconds; its own warnings are nobody's to mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import feast
+
+        yield feast
+
+
+def _repository() -> Path:
+    """Find the folder of feature_store.yaml, without importing the package."""
+    found = find_spec("features")
+    if found is None or not found.submodule_search_locations:
+        raise MissingError("the Feast repository", "pip install recsys")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def _definitions(home: Home) -> str:
+    """Digest of all that the definitions are made of."""
+    files = sorted((*_repository().glob("*.py"), _repository() / "feature_store.yaml"))
+    return text_digest(
+        version("feast"),
+        str(home.root),
+        repr(CATALOG),
+        repr([recipe.task for recipe in RECIPES.values()]),
+        *(part for path in files for part in (path.name, path.read_text(encoding="utf-8"))),
+    )
