@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.answers.errors import UnknownError
 from recsys.answers.shapes import AudienceMember, AudiencePreview, Bin
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_columns import Ragged
@@ -82,7 +83,7 @@ def _repurchase(publication: Publication, ask: AudienceAsk) -> _Scored:
         raise RequestError("category", "is needed for repurchase")
     category = publication.category_row(ask.category)
     if category is None:
-        raise RequestError("category", f"{ask.category!r} is no known category")
+        raise UnknownError("category", f"{ask.category!r} is no known category")
     name = f"p{ask.within}"
     if name not in publication.repurchase.columns:
         raise RequestError("within", "is none of 7, 14, 28")
@@ -110,13 +111,13 @@ def _product(publication: Publication, ask: AudienceAsk) -> int:
         raise RequestError("product_id", f"is needed for {ask.task}")
     row = publication.products.row(ask.product_id)
     if row is None:
-        raise RequestError("product_id", f"{ask.product_id!r} is no known product")
+        raise UnknownError("product_id", f"{ask.product_id!r} is no known product")
     return row
 
 
 def _pairs(pairs: Ragged, other: int, column: str, *, is_probability: bool) -> _Scored:
     at = np.flatnonzero(pairs.other == other)
-    return _Scored(column, pairs.groups(at), pairs.columns[column][at], is_probability)
+    return _Scored(column, pairs.groups(at), pairs.columns[column][at].astype(np.float64), is_probability)
 
 
 def _histogram(scored: _Scored) -> tuple[Bin, ...]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recsys.answers.errors import UnknownError
 from recsys.answers.member import asker
 from recsys.answers.shapes import (
     Churn,
@@ -15,7 +16,6 @@ from recsys.answers.shapes import (
 )
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Settings
-from recsys.core.errors import RequestError
 
 
 class CardSettings(Settings):
@@ -35,14 +35,14 @@ class CardSettings(Settings):
 def member_card(
     publication: Publication, member_id: str, online: FeatureRow | None, note: str | None, settings: CardSettings
 ) -> MemberCard:
-    """Put a member's card together; `RequestError` when the member is not known.
+    """Put a member's card together; `UnknownError` when the member is not known.
 
     online: the row of the online store, None when it has none for the member or is not there, and then `note` says why.
     A member who opted out gets a card that says so and nothing else.
     """
     who = asker(publication, member_id, personalised=True)
     if who.standing is Standing.UNKNOWN:
-        raise RequestError("member_id", f"{member_id!r} is no known member")
+        raise UnknownError("member_id", f"{member_id!r} is no known member")
     row = who.row
     return MemberCard(
         member_id=member_id,

@@ -1,10 +1,10 @@
 """Products that belong with one product."""
 
+from recsys.answers.errors import UnknownError
 from recsys.answers.policy import Placement, Placements, SourceRule
 from recsys.answers.recommend import Ask, recommend
 from recsys.answers.shapes import Neighbours, Source
 from recsys.artifacts.publication import Publication
-from recsys.core.errors import RequestError
 
 _NAME = "product"
 
@@ -21,7 +21,7 @@ def bought_together(publication: Publication, product_id: str, *, k: int) -> Nei
 
 def _neighbours(publication: Publication, product_id: str, source: Source, k: int) -> Neighbours:
     if publication.products.row(product_id) is None:
-        raise RequestError("product_id", f"{product_id!r} is no known product")
+        raise UnknownError("product_id", f"{product_id!r} is no known product")
     fallback = (Source.POPULAR_IN_CATEGORY, Source.POPULAR)
     placement = Placement(title=_NAME, sources=(SourceRule(name=source),), fallback=fallback)
     ask = Ask(_NAME, k=k, products=(product_id,))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recsys.answers.errors import UnknownError
 from recsys.answers.member import asker
 from recsys.answers.shapes import Ranked, Ranking, Rule
 from recsys.artifacts.publication import Publication, known
@@ -13,7 +14,7 @@ def rank(publication: Publication, member_id: str | None, products: tuple[str, .
 
     Products of the member's published list come first, by its score: the list holds the best of all candidates, so what
     is not in it ranks behind. Then by the dot product of factors where both have them, then by popularity. Ties keep
-    the caller's order. `RequestError` names the first product that is not known or comes twice.
+    the caller's order. `UnknownError` names the first product that is not known, `RequestError` one that comes twice.
     """
     rows = product_rows(publication, products)
     who = asker(publication, member_id, personalised=personalised)
@@ -40,12 +41,12 @@ def rank(publication: Publication, member_id: str | None, products: tuple[str, .
 
 
 def product_rows(publication: Publication, products: tuple[str, ...]) -> "np.ndarray":
-    """(n,) rows of products; `RequestError` on the first that is not known or comes twice."""
+    """(n,) rows of products; `UnknownError` and `RequestError` as `rank` says."""
     seen: dict[str, int] = {}
     for at, product_id in enumerate(products):
         row = publication.products.row(product_id)
         if row is None:
-            raise RequestError(f"products.{at}", f"{product_id!r} is no known product")
+            raise UnknownError(f"products.{at}", f"{product_id!r} is no known product")
         if product_id in seen:
             raise RequestError(f"products.{at}", f"{product_id!r} comes twice")
         seen[product_id] = row

@@ -1,0 +1,142 @@
+"""The endpoints: one entry each, from which routing, validation and the API page are made."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from recsys.answers.audiences import preview
+from recsys.answers.members import CardSettings, member_card
+from recsys.answers.neighbours import bought_together, similar
+from recsys.answers.rank import rank
+from recsys.answers.recommend import recommend
+from recsys.answers.shapes import AudiencePreview, MemberCard, Neighbours, Ranking, Recommendation
+from recsys.artifacts.publication import Publication
+from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
+from serving.state import State
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address that answers.
+
+    name: label in metrics and operation id. path: with `{member_id}` where the id stands.
+    request: the model of the body. answer: the type that comes back, which is also its schema.
+    handle: state, request, member id of the path (empty when the path has none) -> answer.
+    example: a body that works on a publication; None when the publication has nothing to show.
+    in_thread: it may take longer than a few milliseconds and must not hold up others.
+    body_optional: GET is taken too, and POST without a body.
+    """
+
+    name: str
+    path: str
+    summary: str
+    request: type[BaseModel]
+    answer: type[Any]
+    handle: Callable[[State, Any, str], Any]
+    example: Callable[[Publication], dict[str, Any] | None]
+    in_thread: bool = False
+    body_optional: bool = False
+
+
+def _recommend(state: State, request: RecommendRequest, _: str) -> Recommendation:
+    identity = secrets.token_hex(12)
+    return recommend(state.publication, state.placements, request.ask(), recommendation_id=identity)
+
+
+def _rank(state: State, request: RankRequest, _: str) -> Ranking:
+    return rank(state.publication, request.member_id, request.products, personalised=request.personalised)
+
+
+def _similar(state: State, request: NeighboursRequest, _: str) -> Neighbours:
+    return similar(state.publication, request.product_id, k=request.k)
+
+
+def _bought_together(state: State, request: NeighboursRequest, _: str) -> Neighbours:
+    return bought_together(state.publication, request.product_id, k=request.k)
+
+
+def _predictions(state: State, _: PredictionsRequest, member_id: str) -> MemberCard:
+    publication = state.publication
+    online, note = (None, None) if publication.refused(member_id) else state.online.read(member_id)
+    return member_card(publication, member_id, online, note, CardSettings())
+
+
+def _preview(state: State, request: AudienceRequest, _: str) -> AudiencePreview:
+    return preview(state.publication, request.ask())
+
+
+def example_member(publication: Publication) -> str | None:
+    """Return a member with a published list, None when there is none."""
+    lengths = publication.recommend.start[1:] - publication.recommend.start[:-1]
+    return publication.members.text(int(lengths.argmax())) if len(lengths) else None
+
+
+def _products(publication: Publication, n: int) -> list[str]:
+    return [publication.products.text(row) for row in publication.popular[:n].tolist()]
+
+
+def _product(publication: Publication) -> dict[str, Any] | None:
+    products = _products(publication, 1)
+    return {"product_id": products[0], "k": 5} if products else None
+
+
+def _members_and_products(publication: Publication) -> dict[str, Any] | None:
+    products = _products(publication, 5)
+    return {"member_id": example_member(publication), "products": products} if products else None
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "recommend",
+        "/recommend",
+        "Items for a member at a placement",
+        RecommendRequest,
+        Recommendation,
+        _recommend,
+        lambda publication: {"placement": "home", "member_id": example_member(publication), "k": 5},
+    ),
+    Endpoint("rank", "/rank", "Put a list in a member's order", RankRequest, Ranking, _rank, _members_and_products),
+    Endpoint(
+        "similar",
+        "/similar",
+        "Products that can stand in for a product",
+        NeighboursRequest,
+        Neighbours,
+        _similar,
+        _product,
+    ),
+    Endpoint(
+        "bought_together",
+        "/bought-together",
+        "Products bought with a product",
+        NeighboursRequest,
+        Neighbours,
+        _bought_together,
+        _product,
+    ),
+    Endpoint(
+        "predictions",
+        "/members/{member_id}/predictions",
+        "Everything predicted about one member",
+        PredictionsRequest,
+        MemberCard,
+        _predictions,
+        lambda _: {},
+        body_optional=True,
+    ),
+    Endpoint(
+        "audience_preview",
+        "/audiences/preview",
+        "Size and expectation of an audience",
+        AudienceRequest,
+        AudiencePreview,
+        _preview,
+        lambda _: {"task": "churn", "top": 20, "sample": 3},
+        in_thread=True,
+    ),
+)
+
+BY_NAME: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}

@@ -1,0 +1,57 @@
+"""What the service counts, in the registry that BentoML's /metrics reads."""
+
+import prometheus_client as prometheus
+
+from recsys.answers.shapes import Recommendation
+
+BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
+
+
+class Metrics:
+    """Counters of one worker; made after the worker has set its multi-process folder, so import this module late."""
+
+    def __init__(self) -> None:
+        self._requests = prometheus.Counter("recsys_requests", "Answered requests", ["endpoint", "status"])
+        self._seconds = prometheus.Histogram("recsys_request_seconds", "Time to answer", ["endpoint"], buckets=BUCKETS)
+        self._routes = prometheus.Counter("recsys_routes", "Recommendations by route", ["placement", "route"])
+        self._fallbacks = prometheus.Counter("recsys_fallbacks", "Fallback steps taken", ["placement", "step"])
+        self._swaps = prometheus.Counter("recsys_publications", "Publications taken and refused", ["result"])
+        self._as_of = prometheus.Gauge(
+            "recsys_publication_as_of_day",
+            "Day number (since 1970-01-01) of the oldest publication a live worker answers from",
+            multiprocess_mode="livemin",
+        )
+        self._children: dict[tuple[str, int], prometheus.Counter] = {}
+        self._timers: dict[str, prometheus.Histogram] = {}
+        self._route_children: dict[tuple[str, str], prometheus.Counter] = {}
+
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        key = (endpoint, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._requests.labels(endpoint, str(status))
+        child.inc()
+        timer = self._timers.get(endpoint)
+        if timer is None:
+            timer = self._timers[endpoint] = self._seconds.labels(endpoint)
+        timer.observe(seconds)
+
+    def recommended(self, answer: Recommendation) -> None:
+        """Count how a recommendation was reached."""
+        key = (answer.placement, str(answer.route))
+        child = self._route_children.get(key)
+        if child is None:
+            child = self._route_children[key] = self._routes.labels(*key)
+        child.inc()
+        for fallback in answer.fallbacks:
+            self._fallbacks.labels(answer.placement, fallback.step).inc()
+
+    def swapped(self, as_of_number: int) -> None:
+        """Count a publication that was taken."""
+        self._swaps.labels("taken").inc()
+        self._as_of.set(as_of_number)
+
+    def refused(self) -> None:
+        """Count a publication that was refused."""
+        self._swaps.labels("refused").inc()

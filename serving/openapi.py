@@ -1,0 +1,86 @@
+"""The API page: built from the endpoints, with examples taken from the publication that is served."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from recsys.artifacts.publication import Publication
+from serving.endpoints import ENDPOINTS, Endpoint, example_member
+from serving.errors import Failure
+
+REF = "#/components/schemas/{model}"
+STATUSES = {
+    "400": "The body cannot be read",
+    "404": "A member, product or category is not known",
+    "413": "The body is too large",
+    "422": "A field breaks a rule",
+    "503": "Nothing was published yet",
+}
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>recsys API</title>
+<link rel="stylesheet" href="static_content/swagger-ui.css"></head>
+<body><div id="api"></div><script src="static_content/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({url: "docs.json", dom_id: "#api", tryItOutEnabled: true})</script></body></html>
+"""
+
+
+def document(publication: Publication | None) -> dict[str, Any]:
+    """Return the OpenAPI document; without a publication it has no examples."""
+    adapters: list[tuple[str, Any, TypeAdapter[Any]]] = [("failure", "serialization", TypeAdapter(Failure))]
+    for endpoint in ENDPOINTS:
+        adapters.append((f"{endpoint.name}:request", "validation", TypeAdapter(endpoint.request)))
+        adapters.append((f"{endpoint.name}:answer", "serialization", TypeAdapter(endpoint.answer)))
+    schemas, shared = TypeAdapter.json_schemas(adapters, ref_template=REF)
+    by_name = {name: schema for (name, _), schema in schemas.items()}
+    version = "none" if publication is None else publication.name
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "recsys", "version": version, "description": "Recommendations and predictions"},
+        "paths": {endpoint.path: _path(endpoint, by_name, publication) for endpoint in ENDPOINTS} | _machines(),
+        "components": {"schemas": shared.get("$defs", {})},
+    }
+
+
+def _path(endpoint: Endpoint, schemas: dict[str, Any], publication: Publication | None) -> dict[str, Any]:
+    media: dict[str, Any] = {"schema": schemas[f"{endpoint.name}:request"]}
+    example = None if publication is None else endpoint.example(publication)
+    if example is not None:
+        media["example"] = example
+    refused = {"application/json": {"schema": _error(schemas)}}
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "responses": {
+            "200": {
+                "description": "The answer",
+                "content": {"application/json": {"schema": schemas[f"{endpoint.name}:answer"]}},
+            },
+            **{status: {"description": text, "content": refused} for status, text in STATUSES.items()},
+        },
+    }
+    body = {"required": not endpoint.body_optional, "content": {"application/json": media}}
+    path: dict[str, Any] = {"post": {**operation, "requestBody": body}}
+    if endpoint.body_optional:
+        path["get"] = {**operation, "operationId": f"get_{endpoint.name}"}
+    if "{member_id}" in endpoint.path:
+        member = None if publication is None else example_member(publication)
+        parameter: dict[str, Any] = {"name": "member_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        path["parameters"] = [parameter if member is None else {**parameter, "example": member}]
+    return path
+
+
+def _error(schemas: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": ["error"], "properties": {"error": schemas["failure"]}}
+
+
+def _machines() -> dict[str, Any]:
+    said = {
+        "/livez": "The process is up",
+        "/healthz": "The process is up",
+        "/readyz": "200 when it can answer; tells the publication, and one that was refused",
+        "/metrics": "Counters for Prometheus",
+    }
+    return {
+        path: {"get": {"summary": text, "responses": {"200": {"description": "OK"}}}} for path, text in said.items()
+    }

@@ -1,0 +1,120 @@
+"""What requests look like; an unknown key, a wrong type and a value out of bounds are refused by name."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recsys.answers.audiences import AudienceAsk
+from recsys.answers.recommend import Ask, Filters
+
+MAX_K = 200
+MAX_PRODUCTS = 500
+
+Id = Annotated[str, Field(min_length=1, max_length=256)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+K = Annotated[int, Field(ge=1, le=MAX_K)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class FiltersRequest(_Request):
+    """What the answer shall be kept to."""
+
+    categories: tuple[Id, ...] = Field(default=(), max_length=100)
+    """Only these categories; empty = all."""
+    brands: tuple[Id, ...] = Field(default=(), max_length=100)
+    """Only these brands; empty = all."""
+    price_min: Amount | None = None
+    """Only at this price or above."""
+    price_max: Amount | None = None
+    """Only at this price or below."""
+
+
+class ContextRequest(_Request):
+    """What surrounds the place."""
+
+    products: tuple[Id, ...] = Field(default=(), max_length=100)
+    """The product shown, those in the cart, in the order, or seen lately; they never come back as items."""
+
+
+class RecommendRequest(_Request):
+    """A member opens a place that shall be filled."""
+
+    placement: Id
+    """The place: a name of `placements.toml`, such as `home` or `cart`."""
+    member_id: Id | None = None
+    """The member; null = a visitor who is not known."""
+    k: K = 10
+    """So many items at most."""
+    exclude: tuple[Id, ...] = Field(default=(), max_length=1000)
+    """Products that must not come back."""
+    context: ContextRequest = ContextRequest()
+    """What surrounds the place."""
+    filters: FiltersRequest = FiltersRequest()
+    """What the answer shall be kept to."""
+    personalised: bool = True
+    """False = answer without looking at the member's history."""
+
+    def ask(self) -> Ask:
+        """Return it as the library's own type."""
+        filters = self.filters
+        return Ask(
+            placement=self.placement,
+            member_id=self.member_id,
+            k=self.k,
+            products=self.context.products,
+            exclude=self.exclude,
+            filters=Filters(filters.categories, filters.brands, filters.price_min, filters.price_max),
+            personalised=self.personalised,
+        )
+
+
+class RankRequest(_Request):
+    """A list of products that shall be put in a member's order."""
+
+    products: tuple[Id, ...] = Field(min_length=1, max_length=MAX_PRODUCTS)
+    """The products, each once."""
+    member_id: Id | None = None
+    """The member; null = a visitor who is not known."""
+    personalised: bool = True
+    """False = order without looking at the member's history."""
+
+
+class NeighboursRequest(_Request):
+    """A product whose neighbours are wanted."""
+
+    product_id: Id
+    """The product."""
+    k: K = 10
+    """So many items at most."""
+
+
+class PredictionsRequest(_Request):
+    """Nothing but the path says whose card is wanted."""
+
+
+class AudienceRequest(_Request):
+    """Members to pick by one score: at or above a threshold, or the top ones; with neither, all that have the score."""
+
+    task: Literal["churn", "repurchase", "new_product", "recommend"]
+    """The prediction."""
+    category: Id | None = None
+    """Needed for repurchase."""
+    product_id: Id | None = None
+    """Needed for new_product and recommend."""
+    within: Literal[7, 14, 28] = 14
+    """Days, for repurchase."""
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The lowest score."""
+    top: Annotated[int, Field(ge=1)] | None = None
+    """So many members, highest scores first."""
+    sample: Annotated[int, Field(ge=0, le=100)] = 10
+    """So many members are listed."""
+
+    def ask(self) -> AudienceAsk:
+        """Return it as the library's own type."""
+        return AudienceAsk(
+            self.task, self.category, self.product_id, self.within, self.threshold, self.top, self.sample
+        )

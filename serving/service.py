@@ -1,0 +1,82 @@
+# mypy: disable-error-code="misc, untyped-decorator, no-any-return"
+"""The BentoML service: BentoML runs the processes, builds the bento and serves health and metrics; our door answers."""
+
+import os
+from typing import Any
+
+import bentoml
+
+from recsys.answers.shapes import AudiencePreview, Neighbours, Ranking, Recommendation
+from recsys.core.config import Home
+from serving.door import App, Door
+from serving.endpoints import BY_NAME
+from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest
+from serving.state import State
+
+
+class DoorService(bentoml.Service):
+    """A service whose app stands behind our door; made once in every worker."""
+
+    def to_asgi(self, is_main: bool = True) -> App:  # noqa: FBT001, FBT002
+        """Build the worker's app; the state is shared by the door and by BentoML's own instance of the API."""
+        from serving.metrics import Metrics
+
+        metrics = Metrics()
+        self.state = State(Home.default(), metrics)
+        return Door(self.state, metrics, super().to_asgi(is_main=is_main))
+
+    def __call__(self) -> "Api":
+        """Make BentoML's instance of the API and begin to follow the publication."""
+        api: Api = super().__call__()
+        api.state = self.state
+        self.state.start()
+        return api
+
+
+class Api:
+    """Recommendations and predictions for a member mall; the same endpoints for BentoML's own clients."""
+
+    state: State
+
+    @bentoml.api(route="/recommend")
+    def recommend(self, request: RecommendRequest, /) -> Recommendation:
+        """Items for a member at a placement."""
+        return self._answer("recommend", request)
+
+    @bentoml.api(route="/rank")
+    def rank(self, request: RankRequest, /) -> Ranking:
+        """Put a list in a member's order."""
+        return self._answer("rank", request)
+
+    @bentoml.api(route="/similar")
+    def similar(self, request: NeighboursRequest, /) -> Neighbours:
+        """Products that can stand in for a product."""
+        return self._answer("similar", request)
+
+    @bentoml.api(route="/bought-together")
+    def bought_together(self, request: NeighboursRequest, /) -> Neighbours:
+        """Products bought with a product."""
+        return self._answer("bought_together", request)
+
+    @bentoml.api(route="/audiences/preview")
+    def audience_preview(self, request: AudienceRequest, /) -> AudiencePreview:
+        """Size and expectation of an audience."""
+        return self._answer("audience_preview", request)
+
+    @bentoml.on_shutdown
+    def stop(self) -> None:
+        """End the following of the publication."""
+        self.state.stop()
+
+    def _answer(self, name: str, request: Any) -> Any:
+        return BY_NAME[name].handle(self.state, request, "")
+
+
+service = bentoml.service(
+    name="recsys",
+    service_class=DoorService,
+    workers=int(os.environ.get("RECSYS_WORKERS", "1")),
+    traffic={"timeout": 10},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": True},
+)(Api)

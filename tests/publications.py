@@ -1,0 +1,132 @@
+"""A small synthetic content to publish in tests: 40 members, 60 products in 6 categories."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from recsys.artifacts.publication_content import Content, Factors
+from recsys.core.time import AsOf
+
+AS_OF = AsOf(date(2025, 3, 31), "Asia/Shanghai")
+MEMBERS, PRODUCTS, CATEGORIES = 40, 60, 6
+
+
+def product_id(n: int) -> str:
+    return f"p{n:03d}"
+
+
+def member_id(n: int) -> str:
+    return f"会员{n:03d}"
+
+
+def category(n: int) -> str:
+    return f"category {n % CATEGORIES}"
+
+
+def content(*, seed: int = 0, version: str = "1") -> Content:
+    """Product n is in category n % 6 and the n+1-th most popular.
+
+    p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 is no consumable and was bought by
+    everybody 5 days ago, p010's stock is unknown. The last member opted out; the one before is known but has no lists.
+    """
+    random = np.random.default_rng(seed)
+    listed = [member_id(n) for n in range(MEMBERS - 2)]
+    return Content(
+        as_of=AS_OF,
+        tables_digest=f"digest-{seed}",
+        model_versions={"churn": version, "repurchase": version, "new_product": version, "recommend": version},
+        members=_members(random),
+        products=_products(),
+        recommend=_recommend(random, listed),
+        repurchase=_repurchase(random, listed),
+        churn=pd.DataFrame({"member_id": listed, "score": np.linspace(0, 1, len(listed))}),
+        new_product=_new_product(random, listed),
+        neighbours=_neighbours(),
+        factors=Factors(
+            np.array(listed),
+            np.array([product_id(n) for n in range(PRODUCTS - 5)]),
+            random.normal(size=(len(listed), 4)),
+            random.normal(size=(PRODUCTS - 5, 4)),
+        ),
+        opted_out=(member_id(MEMBERS - 1),),
+    )
+
+
+def _members(random: np.random.Generator) -> pd.DataFrame:
+    ids = [member_id(n) for n in range(MEMBERS)]
+    tags = [["regular", "vip"] if n % 2 else None for n in range(MEMBERS)]
+    money = random.gamma(2, 50, MEMBERS)
+    money[3] = np.nan
+    tier = ["gold" if n % 3 else None for n in range(MEMBERS)]
+    return pd.DataFrame(
+        {"member_id": ids, "money_90": money, "orders_90": np.arange(MEMBERS), "tier": tier, "tags": tags}
+    )
+
+
+def _products() -> pd.DataFrame:
+    n = np.arange(PRODUCTS)
+    frame = pd.DataFrame(
+        {
+            "product_id": [product_id(i) for i in range(PRODUCTS)],
+            "name": [f"product {i}" for i in n],
+            "category": [category(i) for i in range(PRODUCTS)],
+            "subcategory": None,
+            "brand": [f"brand {i % 4}" for i in n],
+            "price": n + 0.5,
+            "stock": 10.0,
+            "is_consumable": True,
+            "launched_day": np.nan,
+            "delisted_day": np.nan,
+            "buyers_28": PRODUCTS - n,
+            "buyers_90": 2 * (PRODUCTS - n),
+            "popularity": n + 1,
+        }
+    )
+    frame["is_consumable"] = frame["is_consumable"].astype(object)
+    frame.loc[6, "stock"] = 0
+    frame.loc[7, "delisted_day"] = AS_OF.number
+    frame.loc[8, "launched_day"] = AS_OF.number + 1
+    frame.loc[9, "is_consumable"] = False
+    frame.loc[10, ["stock", "is_consumable"]] = [np.nan, None]
+    return frame
+
+
+def _recommend(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    """Products 5..44 for everybody, the even ones bought before."""
+    rows = []
+    for member in members:
+        for n in range(5, 45):
+            bought = n % 2 == 0 or n == 9
+            days_since = 5.0 if n == 9 else float(random.integers(1, 60))
+            reason = ("due" if n % 4 == 0 else "again") if bought else "for_you"
+            purchase_days = 2 if reason == "due" else int(bought)
+            gap = 14.0 if reason == "due" else np.nan
+            rows.append(
+                (member, product_id(n), random.normal(), reason, purchase_days, days_since if bought else np.nan, gap)
+            )
+    columns = ["member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"]
+    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
+
+
+def _repurchase(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    pairs = [(member, category(n)) for member in members for n in range(CATEGORIES)]
+    frame = pd.DataFrame(pairs, columns=["member_id", "category"])
+    p7, p14, p28 = np.sort(random.uniform(size=(3, len(frame))), axis=0)
+    frame = frame.assign(score=p14, p7=p7, p14=p14, p28=p28, median_days=10.0, low_days=2.0, high_days=30.0)
+    frame.loc[p28 < 0.5, ["median_days", "high_days"]] = np.nan
+    return frame
+
+
+def _new_product(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    pairs = [(member, product_id(n)) for member in members for n in (8, 50, 51, 52)]
+    return pd.DataFrame(pairs, columns=["member_id", "product_id"]).assign(score=random.uniform(size=len(pairs)))
+
+
+def _neighbours() -> pd.DataFrame:
+    """Similar to n: the next three of its category; together with n: n + 1 and n + 2; the last ten have none."""
+    rows = []
+    for n in range(PRODUCTS - 10):
+        rows += [(product_id(n), product_id((n + CATEGORIES * r) % PRODUCTS), 1 / r, "similar", r) for r in (1, 2, 3)]
+        rows += [(product_id(n), product_id(n + r), 1 / r, "together", r) for r in (1, 2)]
+    return pd.DataFrame(rows, columns=["product_id", "neighbour_id", "score", "kind", "rank"])
