@@ -42,6 +42,8 @@ class Table:
 
     key: columns that name a row; empty when rows have no name of their own.
     group: columns whose rows are replaced together when newer data arrive (the key, where there is one).
+    either: columns of which at least one must be known.
+    version: the column of the instant at which a row was read at the retailer's; older reads never replace newer ones.
     time: the column of the instant at which a row came to be, of which `day` is the mall day; None for things.
     """
 
@@ -51,6 +53,8 @@ class Table:
     key: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     time: str | None = None
+    either: tuple[str, ...] = ()
+    version: str | None = None
 
     @property
     def derived(self) -> tuple[Column, ...]:
@@ -112,6 +116,7 @@ MEMBERS = Table(
     ),
     key=("member_id",),
     group=("member_id",),
+    version="updated_at",
 )
 
 PRODUCTS = Table(
@@ -151,6 +156,7 @@ EVENTS = Table(
     key=("event_id",),
     group=("event_id",),
     time="occurred_at",
+    either=("member_id", "anonymous_id"),
 )
 
 CAMPAIGNS = Table(
