@@ -15,7 +15,16 @@ from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.snapshot import Snapshot
-from recsys.features import candidates, category, facts, member, member_category, member_product, product
+from recsys.features import (
+    candidates,
+    category,
+    facts,
+    member,
+    member_category,
+    member_product,
+    member_profile,
+    product,
+)
 from recsys.features.assembly import view_sql
 from recsys.features.candidates import CandidateConfig, stage_candidates
 from recsys.features.catalog import features_of
@@ -28,6 +37,7 @@ FACTORS = "factors.npz"
 BEFORE_CANDIDATES = (
     *facts.FACTS,
     *member.SOURCES,
+    *member_profile.SOURCES,
     *category.SOURCES,
     *product.SOURCES,
     *member_category.SOURCES,

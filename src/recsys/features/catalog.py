@@ -1,10 +1,11 @@
 """The one list of features; Feast views, training rows and served rows are all read off it."""
 
 from recsys.core.task import FeatureSpec, View
-from recsys.features import category, member, member_category, member_product, product
+from recsys.features import category, member, member_category, member_product, member_profile, product
 
 CATALOG: tuple[FeatureSpec, ...] = (
     *member.FEATURES,
+    *member_profile.FEATURES,
     *category.FEATURES,
     *product.FEATURES,
     *member_category.FEATURES,

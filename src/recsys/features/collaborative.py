@@ -21,6 +21,7 @@ Codes = np.ndarray[Any, np.dtype[np.int64]]
 class CollaborativeConfig(Settings):
     """How purchases are factorised and neighbours found.
 
+    products: those with most buyers in a year that take part, which bounds the cost whatever the assortment.
     min_buyers: members who must have bought a product within a year for it to take part.
     factors, iterations, regularization, seed: of the ALS factorisation.
     neighbours: nearest products kept for each product and kind.
@@ -28,6 +29,7 @@ class CollaborativeConfig(Settings):
     threads: processor cores; results do not depend on it.
     """
 
+    products: int = Field(default=8000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=32, ge=1, le=512)
     iterations: int = Field(default=8, ge=1, le=100)
@@ -74,7 +76,7 @@ class Collaborative:
 
 def learn(connection: duckdb.DuckDBPyConnection, config: CollaborativeConfig) -> Collaborative:
     """Learn from `member_product_history` and `basket_line`; with nothing to learn from, all shapes are 0."""
-    (products,) = numbers(connection, _PRODUCTS.format(min_buyers=config.min_buyers))
+    (products,) = numbers(connection, _PRODUCTS.format(min_buyers=config.min_buyers, products=config.products))
     member, product, score, days = numbers(connection, _HISTORY)
     kept = np.isin(product, products)
     members = np.unique(member[kept])
@@ -171,12 +173,15 @@ def _baskets(connection: duckdb.DuckDBPyConnection, products: Codes) -> csr_matr
 
 
 _PRODUCTS = """
-    SELECT history.product_code
-    FROM member_product_history AS history
-    JOIN product_base ON product_base.product_code = history.product_code
-    WHERE is_delisted = 0 AND days_365d > 0
-    GROUP BY history.product_code HAVING count(*) >= {min_buyers}
-    ORDER BY history.product_code
+    SELECT product_code FROM (
+        SELECT history.product_code, count(*) AS buyers
+        FROM member_product_history AS history
+        JOIN product_base ON product_base.product_code = history.product_code
+        WHERE is_delisted = 0 AND days_365d > 0
+        GROUP BY history.product_code HAVING count(*) >= {min_buyers}
+        ORDER BY buyers DESC, history.product_code LIMIT {products}
+    )
+    ORDER BY product_code
 """
 
 _HISTORY = """

@@ -124,11 +124,14 @@ def last_gap() -> str:
     return f"max({when('recent = 1', 'gap')})"
 
 
+def gap_weight() -> str:
+    """Weight of a gap from its age: 128 for the latest, half for each older one, 0 beyond eight: exact in integers."""
+    return "CASE " + " ".join(f"WHEN recent = {age} THEN {2 ** (8 - age)}" for age in range(1, 9)) + " ELSE 0 END"
+
+
 def weighted_gap() -> str:
-    """Mean of the latest eight gaps, each older one weighing half: integer weights keep the sums exact."""
-    weight = "CASE " + " ".join(f"WHEN recent = {age} THEN {2 ** (8 - age)}" for age in range(1, 9)) + " ELSE 0 END"
-    known = f"CASE WHEN gap IS NULL THEN 0 ELSE {weight} END"
-    return ratio(f"sum(gap * {weight})", f"sum({known})")
+    """Mean of the latest eight gaps, each older one weighing half."""
+    return ratio("sum(gap * weight)", f"sum({when('gap IS NOT NULL', 'weight')})")
 
 
 def overdue(gap: str) -> str:

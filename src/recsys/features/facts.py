@@ -7,7 +7,7 @@ in which an engine adds them, so the same tables give the same bytes.
 
 from recsys.data.schema import UNKNOWN_CATEGORY
 from recsys.data.snapshot import LAUNCH_DAYS
-from recsys.features.expression import MONEY_UNITS, QUANTITY_UNITS, Relation
+from recsys.features.expression import MONEY_UNITS, QUANTITY_UNITS, Relation, gap_weight
 
 ACTIVE_DAYS = 84
 
@@ -139,21 +139,25 @@ MEMBER_CATEGORY_DAY = Relation(
     """,
 )
 
-# gap: days since the member's purchase day before; nth: 1 = the first purchase day; recent: 1 = the last one.
+# gap: days since the member's purchase day before; nth: 1 = the first purchase day; recent: 1 = the last one;
+# weight: of the gap in the weighted mean gap.
 MEMBER_DAY = Relation(
     "member_day",
-    """
+    f"""
     WITH days AS (
         SELECT member_code, day, sum(lines) AS lines, sum(money) AS money, sum(discount) AS discount,
                sum(quantity) AS quantity
         FROM member_category_day
         GROUP BY member_code, day
+    ),
+    ordered AS (
+        SELECT *,
+               day - lag(day) OVER (PARTITION BY member_code ORDER BY day) AS gap,
+               row_number() OVER (PARTITION BY member_code ORDER BY day) AS nth,
+               row_number() OVER (PARTITION BY member_code ORDER BY day DESC) AS recent
+        FROM days
     )
-    SELECT *,
-           day - lag(day) OVER (PARTITION BY member_code ORDER BY day) AS gap,
-           row_number() OVER (PARTITION BY member_code ORDER BY day) AS nth,
-           row_number() OVER (PARTITION BY member_code ORDER BY day DESC) AS recent
-    FROM days
+    SELECT *, {gap_weight()} AS weight FROM ordered
     """,
 )
 

@@ -14,6 +14,7 @@ from recsys.features.expression import (
     count,
     distinct,
     features,
+    gap_weight,
     last_gap,
     mean_gap,
     money,
@@ -40,17 +41,20 @@ MEMBER_CATEGORY_SPINE = Relation(
     """,
 )
 
-# visit: the ordinal of the day among all the member's purchase days; gap, recent: as in member_day, in the category.
+# visit: the ordinal of the day among all the member's purchase days; gap, recent, weight: as in member_day, in the category.
 MEMBER_CATEGORY_VISIT = Relation(
     "member_category_visit",
-    """
-    SELECT bought.*, member_day.nth AS visit,
-           bought.day - lag(bought.day) OVER (
-               PARTITION BY bought.member_code, category_code ORDER BY bought.day
-           ) AS gap,
-           row_number() OVER (PARTITION BY bought.member_code, category_code ORDER BY bought.day DESC) AS recent
-    FROM member_category_day AS bought
-    JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
+    f"""
+    WITH ordered AS (
+        SELECT bought.*, member_day.nth AS visit,
+               bought.day - lag(bought.day) OVER (
+                   PARTITION BY bought.member_code, category_code ORDER BY bought.day
+               ) AS gap,
+               row_number() OVER (PARTITION BY bought.member_code, category_code ORDER BY bought.day DESC) AS recent
+        FROM member_category_day AS bought
+        JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
+    )
+    SELECT *, {gap_weight()} AS weight FROM ordered
     """,
 )
 

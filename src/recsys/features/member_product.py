@@ -324,7 +324,7 @@ def _candidate() -> tuple[Draft, ...]:
             "neighbour_score",
             "similarity",
             NEVER,
-            "mean over the member's products of their similarity to it, weighted by history_score",
+            "mean similarity to it of the member's factorised products of the last 365 days, weighted by history_score",
             "max(neighbour_score)",
         ),
         number(
