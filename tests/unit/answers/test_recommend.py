@@ -1,0 +1,221 @@
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.answers.policy import Placements, read_placements
+from recsys.answers.recommend import Ask, Filters, recommend
+from recsys.answers.shapes import Recommendation, Route, Source, Standing
+from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_write import write_publication
+from recsys.core.errors import RequestError
+from tests.publications import MEMBERS, PRODUCTS, category, content, member_id, product_id
+
+PLACEMENTS = Placements.checked(
+    {
+        "placements": {
+            "plain": {"title": "", "sources": [{"name": "personal"}]},
+            "capped": {"title": "", "sources": [{"name": "personal"}], "max_per_category": 1},
+            "launches": {"title": "", "sources": [{"name": "personal"}, {"name": "new", "share": 0.3}]},
+            "cart": {
+                "title": "",
+                "sources": [{"name": "together"}, {"name": "similar"}],
+                "fallback": ["popular_in_category", "popular"],
+            },
+        }
+    }
+)
+GONE = {product_id(6), product_id(7), product_id(8)}
+OUT, WITHOUT_LISTS = member_id(MEMBERS - 1), member_id(MEMBERS - 2)
+
+
+@pytest.fixture(scope="module")
+def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+    return Publication.open(write_publication(tmp_path_factory.mktemp("publications"), content()))
+
+
+def ask(publication: Publication, placement: str = "plain", **changes: object) -> Recommendation:
+    wanted = dataclasses.replace(Ask(placement), **changes)  # type: ignore[arg-type]
+    return recommend(publication, PLACEMENTS, wanted, recommendation_id="r1")
+
+
+def ids(answer: Recommendation) -> list[str]:
+    return [item.product_id for item in answer.items]
+
+
+def test_a_known_member_gets_the_published_list_in_its_order(publication: Publication) -> None:
+    answer = ask(publication, member_id=member_id(2), k=10)
+    listed = content().recommend.query("member_id == @member_id(2)", local_dict={"member_id": member_id})
+    best = listed.sort_values("score", ascending=False)["product_id"]
+    assert ids(answer) == [p for p in best if p not in GONE and p != product_id(9)][:10]
+    assert (answer.standing, answer.route, answer.fallbacks) == (Standing.KNOWN, Route.WARM, ())
+    assert answer.recommendation_id == "r1"
+    assert answer.model_version == "1"
+    assert {item.source for item in answer.items} == {Source.PERSONAL}
+
+
+def test_each_item_says_why_in_two_languages(publication: Publication) -> None:
+    for item in ask(publication, member_id=member_id(2), k=40).items:
+        if item.reason.code is Reason.DUE:
+            assert item.reason.params["mean_gap"] == 14
+            assert f"last {item.reason.params['days_since']} days ago" in item.reason.en
+            assert f"上次在{item.reason.params['days_since']}天前" in item.reason.zh
+        assert item.reason.en
+        assert item.reason.zh
+        assert "None" not in item.reason.en + item.reason.zh
+
+
+@pytest.mark.parametrize(
+    ("member", "standing"), [("nobody", Standing.UNKNOWN), (None, Standing.ANONYMOUS), (OUT, Standing.OPTED_OUT)]
+)
+def test_whoever_has_no_history_gets_popular_products_and_is_told(
+    publication: Publication, member: str | None, standing: Standing
+) -> None:
+    answer = ask(publication, member_id=member, k=8)
+    assert ids(answer) == [product_id(n) for n in (0, 1, 2, 3, 4, 5, 9, 10)]
+    assert (answer.standing, answer.route) == (standing, Route.COLD)
+    assert [fallback.step for fallback in answer.fallbacks] == ["popular"]
+    assert answer.items[0].reason.params["buyers"] == PRODUCTS
+
+
+def test_a_known_member_without_lists_takes_the_cold_route(publication: Publication) -> None:
+    answer = ask(publication, member_id=WITHOUT_LISTS, k=3)
+    assert (answer.standing, answer.route, len(answer.items)) == (Standing.KNOWN, Route.COLD, 3)
+
+
+def test_without_personalisation_the_answer_does_not_depend_on_the_member(publication: Publication) -> None:
+    anonymous = ask(publication, "cart", products=(product_id(1),), k=30).items
+    for n in range(MEMBERS):
+        answer = ask(publication, "cart", member_id=member_id(n), products=(product_id(1),), k=30, personalised=False)
+        assert answer.items == anonymous
+        assert answer.standing is Standing.NOT_PERSONALISED
+
+
+def test_an_opted_out_member_is_answered_alike_whatever_their_history_was(tmp_path: Path) -> None:
+    made, other = content(), content(seed=9)
+    answers = []
+    for version, source in (("a", made), ("b", other)):
+        changed = dataclasses.replace(made, recommend=source.recommend, opted_out=(member_id(0),))
+        opened = Publication.open(write_publication(tmp_path / version, changed))
+        answers.append(ask(opened, member_id=member_id(0), k=20).items)
+    assert answers[0] == answers[1]
+
+
+def test_what_cannot_be_sold_or_does_not_run_out_and_was_just_bought_is_left_out(publication: Publication) -> None:
+    everything = ids(ask(publication, member_id=member_id(1), k=200))
+    assert set(everything) == {product_id(n) for n in range(PRODUCTS)} - GONE - {product_id(9)}
+    assert product_id(9) in ids(ask(publication, k=200))
+
+
+def test_a_durable_product_comes_back_after_its_days(publication: Publication) -> None:
+    short = Placements(placements={"plain": PLACEMENTS.of("plain").model_copy(update={"recent_days": 5})})
+    answer = recommend(publication, short, Ask("plain", member_id=member_id(1), k=200), recommendation_id="")
+    assert product_id(9) in ids(answer)
+
+
+def test_a_category_limit_holds_until_places_stay_empty(publication: Publication) -> None:
+    answer = ask(publication, "capped", member_id=member_id(1), k=6)
+    assert max(Counter(item.category for item in answer.items).values()) == 1
+    assert not answer.fallbacks
+    answer = ask(publication, "capped", member_id=member_id(1), k=9)
+    assert len(answer.items) == 9
+    assert len({item.category for item in answer.items[:6]}) == 6
+    assert [fallback.step for fallback in answer.fallbacks] == ["max_per_category"]
+
+
+def test_a_share_of_places_is_kept_for_launches(publication: Publication) -> None:
+    answer = ask(publication, "launches", member_id=member_id(1), k=10)
+    assert [item.source for item in answer.items] == [Source.PERSONAL] * 7 + [Source.NEW] * 3
+    assert {item.product_id for item in answer.items[7:]} == {product_id(n) for n in (50, 51, 52)}
+    assert "category" in answer.items[-1].reason.en
+
+
+def test_products_around_the_place_pull_in_their_neighbours(publication: Publication) -> None:
+    answer = ask(publication, "cart", products=(product_id(1), product_id(20)), k=6)
+    assert answer.route is Route.CONTEXT
+    assert ids(answer)[:4] == sorted(ids(answer)[:2]) + sorted(ids(answer)[2:4])
+    assert set(ids(answer)[:4]) == {product_id(n) for n in (2, 3, 21, 22)}
+    assert answer.items[0].reason.params["with_product_id"] in (product_id(1), product_id(20))
+    assert {product_id(1), product_id(20)}.isdisjoint(ids(answer))
+
+
+def test_a_product_without_neighbours_falls_back_to_its_category(publication: Publication) -> None:
+    answer = ask(publication, "cart", products=(product_id(PRODUCTS - 1),), k=3)
+    assert {item.category for item in answer.items} == {category(PRODUCTS - 1)}
+    assert [fallback.step for fallback in answer.fallbacks] == ["popular_in_category"]
+
+
+def test_filters_of_the_request_hold(publication: Publication) -> None:
+    filters = Filters(categories=(category(2), "no such"), price_min=10.5, price_max=40, brands=("brand 0",))
+    answer = ask(publication, member_id=member_id(1), k=200, filters=filters)
+    assert set(ids(answer)) == {product_id(n) for n in (20, 32)}
+    assert not answer.fallbacks
+
+
+def test_filters_that_nothing_fits_are_lifted_and_told(publication: Publication) -> None:
+    answer = ask(publication, member_id=member_id(1), k=2, filters=Filters(price_min=1e6))
+    assert len(answer.items) == 2
+    assert [fallback.step for fallback in answer.fallbacks] == ["filters"]
+
+
+def test_unknown_products_of_the_request_are_told(publication: Publication) -> None:
+    answer = ask(publication, "cart", products=("?",), exclude=("!", product_id(0)), k=3)
+    assert answer.ignored_products == ("?", "!")
+    assert product_id(0) not in ids(answer)
+
+
+def test_an_unknown_placement_is_refused_with_the_names_there_are(publication: Publication) -> None:
+    with pytest.raises(RequestError) as caught:
+        ask(publication, "nowhere")
+    assert caught.value.fields["field"] == "placement"
+    assert "cart" in str(caught.value.fields["rule"])
+
+
+@given(
+    member=st.sampled_from([None, "nobody", OUT, *(member_id(n) for n in range(5))]),
+    placement=st.sampled_from(["plain", "capped", "launches", "cart"]),
+    k=st.integers(1, 200),
+    products=st.lists(st.integers(0, PRODUCTS + 3).map(product_id), max_size=5).map(tuple),
+    exclude=st.lists(st.integers(0, PRODUCTS - 1).map(product_id), max_size=PRODUCTS - 1).map(tuple),
+    price_min=st.none() | st.floats(0, 70),
+    wanted=st.lists(st.integers(0, 8).map(lambda n: f"category {n}"), max_size=3).map(tuple),
+)
+def test_promises_of_every_answer(
+    publication: Publication,
+    member: str | None,
+    placement: str,
+    k: int,
+    products: tuple[str, ...],
+    exclude: tuple[str, ...],
+    price_min: float | None,
+    wanted: tuple[str, ...],
+) -> None:
+    filters = Filters(categories=wanted, price_min=price_min)
+    wish = Ask(placement, member, k, products, exclude, filters)
+    answer = recommend(publication, PLACEMENTS, wish, recommendation_id="")
+    got = ids(answer)
+    left = {product_id(n) for n in range(PRODUCTS)} - GONE - {*products, *exclude, product_id(9)}
+    assert len(got) == len(set(got)) <= k
+    assert got or not left
+    assert not set(got) & (GONE | {*products, *exclude})
+    steps = {fallback.step for fallback in answer.fallbacks}
+    if "filters" not in steps:
+        assert all(price_min is None or (item.price or 0) >= price_min for item in answer.items)
+        assert not wanted or {item.category for item in answer.items} <= set(wanted)
+    if placement == "capped" and not steps & {"filters", "max_per_category"}:
+        assert max(Counter(item.category for item in answer.items).values(), default=0) <= 1
+    assert all(np.isfinite(item.score) for item in answer.items)
+
+
+def test_the_shipped_placements_answer_everywhere(publication: Publication) -> None:
+    shipped = read_placements(Path(__file__).parents[3] / "serving" / "placements.toml")
+    assert {"home", "search_box", "check_in", "order_received", "product_page", "cart"} <= set(shipped.placements)
+    for name in shipped.placements:
+        for member in (member_id(0), None):
+            wish = Ask(name, member, 10, (product_id(2),))
+            assert len(recommend(publication, shipped, wish, recommendation_id="").items) == 10
