@@ -85,7 +85,7 @@ def load_bundle(folder: Path) -> ModelBundle:
         )
     except ArtifactError:
         raise
-    except (RecsysError, KeyError, TypeError, ValueError) as error:
+    except (RecsysError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(folder, "has a manifest that this version cannot read") from error
 
 

@@ -83,7 +83,7 @@ class RepurchaseModel:
     def score(self, rows: Rows) -> Scores:
         """Score each member and category."""
         curves = self.curves(rows)
-        p7, p14, p28 = (curves.within(days) for days in TOLD)
+        p7, p14, p28 = np.maximum.accumulate([curves.within(days) for days in TOLD], axis=0)
         low, high = (curves.quantile(share) for share in INTERVAL)
         return Scores.of(rows, [p14, p7, p14, p28, curves.quantile(0.5), low, high])
 

@@ -57,7 +57,7 @@ def load_model(folder: Path, form: str, build: Callable[[Stored], M]) -> M:
         data = json.loads((folder / STATE).read_text(encoding="utf-8"))
         parts = {name: _part(folder, name, part) for name, part in data["boosted"].items()}
         return build(Stored(data["state"], parts))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(folder / STATE, f"cannot be read as {form}") from error
 
 

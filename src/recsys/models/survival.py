@@ -45,7 +45,7 @@ class Curves:
         times, hazards = self._extended()
         at = int(np.clip(np.searchsorted(times, days), 1, len(times) - 1))
         part = (days - times[at - 1]) / (times[at] - times[at - 1])
-        return np.asarray(hazards[:, at - 1] + part * (hazards[:, at] - hazards[:, at - 1]))
+        return np.asarray((1 - part) * hazards[:, at - 1] + part * hazards[:, at])
 
     def _extended(self) -> tuple[Floats, Floats]:
         """Knots with day 0 before and the cap after them, and the cumulative hazards there."""
@@ -70,4 +70,4 @@ def rearranged(raw: Floats) -> Floats:
             means = (sums[:, at + 1 :] - sums[:, [start]]) / (counts[at:] - start)
             best = np.maximum(best, means.min(axis=1))
         fitted[:, at] = best
-    return fitted
+    return np.asarray(np.maximum.accumulate(fitted, axis=1))  # equal means differ in their last bit

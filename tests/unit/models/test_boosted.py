@@ -10,7 +10,7 @@ from recsys.models.boosted import Boosted, BoosterConfig, grow
 from recsys.models.encoding import Encoder
 from tests.unit.models.made import make_binary, make_rows
 
-CONFIG = BoosterConfig(rounds=30, leaves=7, min_leaf=20, learning_rate=0.1)
+CONFIG = BoosterConfig(rounds=30, leaves=7, min_leaf=20, learning_rate=0.1, threads=1)
 
 
 def grown(config: BoosterConfig = CONFIG) -> Boosted:

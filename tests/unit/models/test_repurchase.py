@@ -9,7 +9,7 @@ from recsys.models.repurchase import RepurchaseConfig, RepurchaseModel
 from tests.unit.models.made import make_rows, make_waits, mean_wait, with_horizon
 
 TASK = repurchase.TASK
-CONFIG = RepurchaseConfig(booster=BoosterConfig(rounds=40, leaves=7, min_leaf=50, learning_rate=0.1))
+CONFIG = RepurchaseConfig(booster=BoosterConfig(rounds=40, leaves=7, min_leaf=50, learning_rate=0.1, threads=1))
 
 
 def fit(training: TrainingSet) -> RepurchaseModel:
