@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from recsys.features.build import build_snapshot, read_rows
 
 from recsys.core.config import Settings
 from recsys.core.frames import Example, Rows, TrainingSet
 from recsys.core.time import AsOf
 from recsys.data.tables import Tables
+from recsys.features.build import build_snapshot, read_rows
 from recsys.labels.outcomes import label
 from recsys.models.catalog import CATALOG
 from recsys.models.contract import Model
