@@ -1,16 +1,18 @@
 """Metrics of scored yes-or-no outcomes, written once for weighted members: all weights 1 gives the plain metric."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from recsys.evaluation.judged import Floats, Judged
+from recsys.evaluation.judged import Codes, Floats, Judged
 
 Statistic = Callable[[Floats], Floats]
 """(r, members) non-negative weights -> (r,) values; NaN where the weighted rows do not define the metric."""
 
 BINS = 10
-CELLS = 2_000_000  # weights times rows held at once
+CELLS = 2_000_000  # numbers held at once in each array of a resampled curve
 
 
 def mean_of(judged: Judged, values: Floats) -> Statistic:
@@ -75,12 +77,14 @@ def auc(judged: Judged, column: str = "score", within: int | None = None) -> Sta
     Hanley, McNeil, Radiology 143, 1982.
     """
 
-    def value(positive: Floats, negative: Floats) -> Floats:
-        new_positive, new_negative = _new(positive), _new(negative)
-        above = positive - new_positive / 2
-        return ratio((new_negative * above).sum(axis=1), positive[:, -1] * negative[:, -1])
+    def value(walk: _Walk) -> Floats:
+        ended, begun = walk.end - walk.hits, walk.begin - (walk.hits - walk.won)
+        below = walk.rows - walk.positives - ended
+        return ratio(
+            (walk.won * (below + (ended - begun) / 2)).sum(axis=0), walk.positives * (walk.rows - walk.positives)
+        )
 
-    return _curve(judged, column, within, value)
+    return _walked(judged, column, within, value)
 
 
 def pr_auc(judged: Judged, column: str = "score", within: int | None = None) -> Statistic:
@@ -89,11 +93,11 @@ def pr_auc(judged: Judged, column: str = "score", within: int | None = None) -> 
     Manning, Raghavan, Schuetze, Introduction to Information Retrieval, 2008, section 8.4.
     """
 
-    def value(positive: Floats, negative: Floats) -> Floats:
-        precision = np.nan_to_num(ratio(positive, positive + negative))
-        return ratio((_new(positive) * precision).sum(axis=1), positive[:, -1])
+    def value(walk: _Walk) -> Floats:
+        precision = np.nan_to_num(ratio(walk.hits, walk.end))
+        return ratio((walk.won * precision).sum(axis=0), walk.positives)
 
-    return _curve(judged, column, within, value)
+    return _walked(judged, column, within, value)
 
 
 def lift(judged: Judged, share: float, column: str = "score", within: int | None = None) -> Statistic:
@@ -102,44 +106,61 @@ def lift(judged: Judged, share: float, column: str = "score", within: int | None
     share: of the rows that count as best. Piatetsky-Shapiro, Masand, Estimating campaign benefits, KDD 1999.
     """
 
-    def value(positive: Floats, negative: Floats) -> Floats:
-        taken = np.empty(len(positive))
-        for row, (wins, losses) in enumerate(zip(positive, negative, strict=True)):
-            reached = np.concatenate([[0.0], wins + losses])
-            taken[row] = np.interp(share * reached[-1], reached, np.concatenate([[0.0], wins]))
-        return ratio(taken, positive[:, -1] * share)
+    def value(walk: _Walk) -> Floats:
+        part = np.clip(np.nan_to_num(ratio(share * walk.rows - walk.begin, walk.end - walk.begin)), 0, 1)
+        return ratio((walk.won * part).sum(axis=0), walk.positives * share)
 
-    return _curve(judged, column, within, value)
+    return _walked(judged, column, within, value)
 
 
-def _new(cumulative: Floats) -> Floats:
-    return np.diff(cumulative, axis=1, prepend=0.0)
+@dataclass(frozen=True)
+class _Walk:
+    """The way down the scores, stopping at the g distinct scores that positive rows have, for r weightings.
 
-
-def _curve(judged: Judged, column: str, within: int | None, value: Callable[[Floats, Floats], Floats]) -> Statistic:
-    """Walk down the scores, best first.
-
-    value: takes (b, g) positives and (b, g) negatives at or above each of the g distinct scores; gives (b,).
+    begin, end: (g, r) weight of the rows above each of these scores, and at or above it.
+    won, hits: (g, r) weight of the positive rows at each of these scores, and at or above it.
+    rows, positives: (r,) weight of all rows and of the positive ones.
     """
-    y = judged.ground.outcome(within)
-    score = judged.score(column)
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, [True] * bool(len(order))))
-    member, positive = judged.ground.member[order], y[order]
+
+    begin: Floats
+    end: Floats
+    won: Floats
+    hits: Floats
+    rows: Floats
+    positives: Floats
+
+
+def _walked(judged: Judged, column: str, within: int | None, value: Callable[[_Walk], Floats]) -> Statistic:
+    """Make a statistic of the way down the scores.
+
+    Rows between two stops are summed by one product of a sparse matrix, stops by members, with the weights: stop k has
+    the rows of its own score in part 2k + 1 and those above it, down from the stop before, in part 2k.
+    """
+    y, member, size = judged.ground.outcome(within), judged.ground.member, judged.ground.members
+    if not len(y) or np.isnan(y).any():
+        return lambda weights: np.full(len(weights), np.nan)
+    level = np.unique(-judged.score(column), return_inverse=True)[1]  # 0 = best
+    won = np.bincount(level, weights=y) > 0
+    stops: Codes = np.cumsum(won) - won  # stops above each level
+    count = int(won.sum())
+    parts = _sums(2 * stops[level] + won[level], member, np.ones(len(y)), (2 * count + 1, size))
+    wins = _sums(stops[level[y > 0]], member[y > 0], y[y > 0], (count, size))
 
     def statistic(weights: Floats) -> Floats:
-        if not len(order) or np.isnan(y).any():
-            return np.full(len(weights), np.nan)
         out = np.empty(len(weights))
-        for part in _chunks(len(weights), len(order)):
-            every = weights[part][:, member]
-            seen = np.cumsum(every, axis=1)[:, ends]
-            np.multiply(every, positive, out=every)
-            hits = np.cumsum(every, axis=1)[:, ends]
-            out[part] = value(hits, seen - hits)
+        for chunk in _chunks(len(weights), 2 * count + 1):
+            columns = np.ascontiguousarray(weights[chunk].T)
+            seen, gained = np.cumsum(parts @ columns, axis=0), wins @ columns
+            hits = np.cumsum(gained, axis=0)
+            walk = _Walk(seen[0:-1:2], seen[1::2], gained, hits, seen[-1], gained.sum(axis=0))
+            out[chunk] = value(walk)
         return out
 
     return statistic
+
+
+def _sums(row: Codes, member: Codes, value: Floats, shape: tuple[int, int]) -> csr_matrix:
+    return csr_matrix((value, (row, member)), shape=shape)
 
 
 def _chunks(rows: int, width: int) -> Iterator[slice]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, logsumexp, roots_jacobi
+from scipy.special import betaincinv, betaln, gammaln, logsumexp
 
 from recsys.evaluation.judged import Floats
 
 BOUND = 8.0
-NODES = 24
+NODES = 32
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class BgNbd:
         """(n,) log chance that somebody `total` after the first purchase has bought within the last `lately`.
 
         0 where total <= lately. Else alive at total - lately and not without a purchase since, averaged over rates in
-        closed form and over chances to leave by Gauss-Jacobi quadrature.
+        closed form and over chances to leave by Gauss-Legendre quadrature of their quantiles.
         """
         start = np.maximum(total - lately, 0)[:, None]
-        node, weight = roots_jacobi(NODES, self.b - 1, self.a - 1)
-        p, share = (1 + node) / 2, np.log(np.maximum(weight, 1e-300)) - np.log(weight.sum())
+        node, weight = np.polynomial.legendre.leggauss(NODES)
+        p, share = betaincinv(self.a, self.b, (1 + node) / 2), np.log(weight / 2)
         alive = -self.r * np.log1p(p * start / self.alpha)
         quiet = -self.r * np.log1p((p * start + lately) / self.alpha)
         seen = logsumexp(alive + np.log(-np.expm1(quiet - alive)) + share, axis=1)

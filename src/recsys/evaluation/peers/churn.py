@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 
 from recsys.core.frames import Rows, TrainingSet
 from recsys.evaluation.judged import Floats
@@ -25,13 +26,17 @@ def _recency(rows: Rows, learned: Learned) -> list[Floats]:
 def _over_gap_learn(training: TrainingSet) -> Learned:
     gaps = feature(training.values, GAP)
     usual = float(np.nanmedian(gaps)) if not np.isnan(gaps).all() else 1.0
-    raw = feature(training.values, RECENCY) / np.where(np.isnan(gaps), usual, gaps)
+    raw = _in_gaps(training.values, usual)
     return {"usual": usual, "ladder": fit_ladder(raw, training.y["y"].to_numpy(np.float64))}
 
 
 def _over_gap(rows: Rows, learned: Learned) -> list[Floats]:
-    gaps = feature(rows.values, GAP, unknown=learned["usual"])
-    return [climb(learned["ladder"], feature(rows.values, RECENCY) / gaps)]
+    return [climb(learned["ladder"], _in_gaps(rows.values, learned["usual"]))]
+
+
+def _in_gaps(values: pd.DataFrame, usual: float) -> Floats:
+    """(n,) days since the last purchase day over the member's mean gap, of at least a day; the usual one if unknown."""
+    return feature(values, RECENCY) / np.maximum(feature(values, GAP, unknown=usual), 1.0)
 
 
 def _bgnbd_learn(training: TrainingSet) -> Learned:
