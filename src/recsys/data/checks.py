@@ -1,5 +1,6 @@
 """The rules that hold row by row: a pandera schema made from the declared columns."""
 
+import warnings
 from collections.abc import Callable
 from datetime import datetime
 
@@ -84,7 +85,9 @@ def _column(column: Column, table: Table, latest: datetime) -> pa.Column:
 def _broken(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """Return _source, _row and rule of the frame's broken rows, one row each."""
     try:
-        schema.validate(frame, lazy=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # pandera joins failures of several types with pandas.concat
+            schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
     else:

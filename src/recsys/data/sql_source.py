@@ -59,7 +59,7 @@ def _chunks(result: sa.CursorResult[Any], columns: Sequence[str], name: str) -> 
     done = 0
     for rows in result.partitions():
         texts: list[pa.Array[Any]] = [
-            pa.array([_text(row[at]) for row in rows], pa.string()) for at in range(len(columns))
+            pa.array([as_text(row[at]) for row in rows], pa.string()) for at in range(len(columns))
         ]
         places: list[pa.Array[Any]] = [
             pa.array([name] * len(rows), pa.string()),
@@ -69,7 +69,8 @@ def _chunks(result: sa.CursorResult[Any], columns: Sequence[str], name: str) -> 
         yield done, pa.Table.from_arrays([*places, *texts], names=["_source", "_row", *columns])
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
+    """Write a database value as the text to cast back from: bytes are UTF-8, lists and maps become JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -9,6 +9,8 @@ from recsys.data.schema import DATE, FLAG, NUMBER, TEXT, TEXT_MAP, TIME, Column,
 
 OFFSET = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
 
+INSTANTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+
 
 def stage(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMapping, zone: str) -> None:
     """Create staged_<table> from raw_<table>: _source, _row, the table's columns, and `_uncast`.
@@ -110,8 +112,8 @@ def _value(column: Column, kind: str, mapping: TableMapping, zone: str) -> str:
 
 def _instant(name: str, kind: str, zone: str, time_format: str | None) -> str:
     """Return SQL of the UTC instant; a time without an offset of its own is one of the zone's wall clock."""
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"timezone('UTC', {name})"
+    if kind in INSTANTS:
+        return f"timezone('UTC', CAST({name} AS TIMESTAMPTZ))"
     if kind == TEXT and time_format is not None:
         parsed = f"try_strptime({name}, {quoted(time_format)})"
         return f"timezone('UTC', {parsed})" if "%z" in time_format else _from_wall(parsed, zone)
