@@ -41,7 +41,7 @@ MEMBER_CATEGORY_SPINE = Relation(
     """,
 )
 
-# visit: the ordinal of the day among all the member's purchase days; gap, recent, weight: as in member_day, in the category.
+# visit: the ordinal of the day among the member's purchase days; gap, recent, weight: as in member_day.
 MEMBER_CATEGORY_VISIT = Relation(
     "member_category_visit",
     f"""

@@ -1,0 +1,200 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import mean, median
+from typing import Any
+
+from tests.oracle.features.arithmetic import (
+    discount_share,
+    gaps,
+    mean_gap,
+    members_of,
+    money,
+    over,
+    pairs_of_days,
+    place,
+    quantity,
+    trend,
+)
+from tests.oracle.features.known import Known, Line, Row, days_of
+
+
+@dataclass(frozen=True)
+class Item:
+    """A category or a product, by its purchases."""
+
+    known: Known
+    key: str
+    lines: list[Line]
+
+    def last(self, window: int, skip: int = 0) -> list[Line]:
+        """Lines in [as_of - window, as_of - skip)."""
+        return [line for line in self.lines if skip < self.known.ago(line.day) <= window]
+
+    @cached_property
+    def days_of_buyers(self) -> dict[str, list[int]]:
+        return {
+            member: days_of(line for line in self.lines if line.member == member) for member in members_of(self.lines)
+        }
+
+    @cached_property
+    def repeat_share(self) -> Any:
+        return over(sum(len(days) > 1 for days in self.days_of_buyers.values()), len(self.days_of_buyers))
+
+    @cached_property
+    def median_gap(self) -> Any:
+        return median(known) if (known := [mean_gap(d) for d in self.days_of_buyers.values() if len(d) > 1]) else None
+
+    @cached_property
+    def mean_gap(self) -> Any:
+        every = [gap for days in self.days_of_buyers.values() for gap in gaps(days)]
+        return mean(every) if every else None
+
+    @cached_property
+    def median_recency(self) -> Any:
+        return median(self.known.ago(days[-1]) for days in self.days_of_buyers.values()) if self.lines else None
+
+    @cached_property
+    def trend(self) -> Any:
+        return trend(len(pairs_of_days(self.last(28))), len(pairs_of_days(self.last(56, 28))))
+
+    @cached_property
+    def price(self) -> Any:
+        return over(money(self.lines), quantity(self.lines))
+
+
+def buyers(window: int) -> Callable[[Item], Any]:
+    return lambda i: len(members_of(i.last(window)))
+
+
+def product_item(known: Known, product: str) -> Item:
+    return Item(known, product, known.by_product.get(product, []))
+
+
+def category_item(known: Known, category: str) -> Item:
+    return Item(known, category, known.by_category.get(category, []))
+
+
+def _top_share(i: Item) -> Any:
+    products = {line.product for line in i.lines}
+    counts = [len(members_of(line for line in i.lines if line.product == product)) for product in products]
+    return over(max(counts, default=None), sum(counts))
+
+
+def _penetration(i: Item) -> Any:
+    everybody = {line.member for line in i.known.lines if i.known.ago(line.day) <= 90}
+    return over(len(members_of(i.last(90))), len(everybody)) or 0
+
+
+CATEGORY_ORACLES: dict[str, Callable[[Item], Any]] = {
+    "category_buyers": lambda i: len(members_of(i.lines)),
+    **{f"category_buyers_{w}d": buyers(w) for w in (28, 90, 365)},
+    "category_repeat_share": lambda i: i.repeat_share,
+    "category_median_gap": lambda i: i.median_gap,
+    "category_mean_gap": lambda i: i.mean_gap,
+    "category_median_recency": lambda i: i.median_recency,
+    "category_purchase_days_per_buyer": lambda i: over(len(pairs_of_days(i.lines)), len(members_of(i.lines))),
+    "category_purchase_days_28d": lambda i: len(pairs_of_days(i.last(28))),
+    "category_purchase_days_90d": lambda i: len(pairs_of_days(i.last(90))),
+    "category_money_90d": lambda i: money(i.last(90)),
+    "category_mean_price": lambda i: i.price,
+    "category_quantity_per_purchase_day": lambda i: over(quantity(i.lines), len(pairs_of_days(i.lines))),
+    "category_discount_share": lambda i: discount_share(i.lines),
+    "category_trend_28d": lambda i: i.trend,
+    "category_products": lambda i: len({line.product for line in i.lines}),
+    "category_products_90d": lambda i: len({line.product for line in i.last(90)}),
+    "category_top_product_share": _top_share,
+    "category_penetration_90d": _penetration,
+}
+
+
+def _own(i: Item, name: str) -> Any:
+    return i.known.attribute(i.key, name)
+
+
+def _launch_age(i: Item) -> Any:
+    at = _own(i, "launched_at")
+    return None if at is None else int((i.known.as_of.instant.replace(tzinfo=None) - at).total_seconds() / 86400)
+
+
+def _flag(value: Any) -> Any:
+    return None if value is None else int(value)
+
+
+def price_level(i: Item) -> Any:
+    price = i.price if i.price is not None else _own(i, "price")
+    return over(price, i.known.category_price.get(i.known.category_of(i.key)))
+
+
+def _new_buyers(i: Item) -> Any:
+    recent = [days for days in i.days_of_buyers.values() if i.known.ago(days[-1]) <= 28]
+    return over(sum(i.known.ago(days[0]) <= 28 for days in recent), len(recent))
+
+
+def _rank(i: Item, window: int, rivals: list[str]) -> int:
+    return place(buyers(window)(i), [buyers(window)(product_item(i.known, rival)) for rival in rivals])
+
+
+def _category_rivals(i: Item) -> list[str]:
+    return [p for p in i.known.all_products if i.known.category_of(p) == i.known.category_of(i.key)]
+
+
+def _kin(i: Item, matches: Callable[[Line], bool]) -> int:
+    return len(members_of(line for line in i.known.lines if i.known.ago(line.day) <= 90 and matches(line)))
+
+
+def _brand_buyers(i: Item) -> int:
+    return _kin(i, lambda line: line.brand is not None and line.brand == _own(i, "brand"))
+
+
+def _subcategory_buyers(i: Item) -> int:
+    kind = (i.known.category_of(i.key), _own(i, "subcategory"))
+    return _kin(i, lambda line: line.subcategory is not None and (line.category, line.subcategory) == kind)
+
+
+def _category_buyers(i: Item) -> int:
+    return _kin(i, lambda line: line.category == i.known.category_of(i.key))
+
+
+def _brand_share(i: Item) -> Any:
+    return None if _own(i, "brand") is None else over(_brand_buyers(i), _category_buyers(i))
+
+
+def _events(kind: str) -> Callable[[Item], Any]:
+    def matches(i: Item, row: Row) -> bool:
+        member = row["member_id"] in i.known.known_members
+        return member and row["product_id"] == i.key and row["type"] == kind and i.known.ago(row["day"]) <= 30
+
+    return lambda i: sum(matches(i, row) for row in i.known.events)
+
+
+PRODUCT_ORACLES: dict[str, Callable[[Item], Any]] = {
+    "category": lambda i: i.known.category_of(i.key),
+    "subcategory": lambda i: _own(i, "subcategory"),
+    "brand": lambda i: _own(i, "brand"),
+    "package_size": lambda i: _own(i, "package_size"),
+    "product_days_since_launch": _launch_age,
+    "product_is_consumable": lambda i: _flag(_own(i, "is_consumable")),
+    "product_buyers": lambda i: len(members_of(i.lines)),
+    **{f"product_buyers_{w}d": buyers(w) for w in (7, 28, 90)},
+    "product_repeat_rate": lambda i: i.repeat_share,
+    "product_mean_gap": lambda i: i.mean_gap,
+    "product_new_buyer_share_28d": _new_buyers,
+    "product_days_since_first_sale": lambda i: i.known.ago(days_of(i.lines)[0]) if i.lines else None,
+    "product_days_since_last_sale": lambda i: i.known.ago(days_of(i.lines)[-1]) if i.lines else None,
+    "product_purchase_days_28d": lambda i: len(pairs_of_days(i.last(28))),
+    "product_trend_28d": lambda i: i.trend,
+    "product_quantity_per_purchase_day": lambda i: over(quantity(i.lines), len(pairs_of_days(i.lines))),
+    "product_discount_share": lambda i: discount_share(i.lines),
+    "product_list_price": lambda i: _own(i, "price"),
+    "product_mean_price": lambda i: i.price,
+    "product_price_level": price_level,
+    "product_popularity_rank": lambda i: _rank(i, 28, list(i.known.all_products)),
+    "product_rank_in_category": lambda i: _rank(i, 90, _category_rivals(i)),
+    "product_brand_buyers_90d": _brand_buyers,
+    "product_subcategory_buyers_90d": _subcategory_buyers,
+    "product_category_buyers_90d": _category_buyers,
+    "product_brand_share_of_category": _brand_share,
+    "product_views_30d": _events("view"),
+    "product_carts_30d": _events("cart"),
+}

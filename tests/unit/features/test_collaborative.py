@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.core.task import View
+from recsys.features.build import SnapshotFolder, build_snapshot
+from recsys.features.candidates import CandidateConfig
+from recsys.features.collaborative import CollaborativeConfig
+from tests.shop import at, store
+
+SHRINK = 2.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> SnapshotFolder:
+    """Milk and bread go into one basket; tea is bought by the same members as milk, on other days."""
+    lines = []
+    for number in range(6):
+        member = f"m{number}"
+        lines += [(member, day, product) for day in (3, 13, 23) for product in ("milk", "bread")]
+        lines += [(member, 8, "tea")] if number < 4 else [(member, 8, "nails")]
+    lines += [(f"other{number}", 5, "rope") for number in range(2)]
+    orders = pd.DataFrame(lines, columns=["member_id", "n", "product_id"])
+    orders["ordered_at"] = [at(day, 10) for day in orders["n"]]
+    orders["order_id"] = orders["member_id"] + "-" + orders["n"].astype(str)
+    orders = orders.drop(columns="n").assign(quantity=1.0, amount=2.0)
+    root: Path = tmp_path_factory.mktemp("shop")
+    tables = store(root, {"orders": orders})
+    config = CandidateConfig(collaborative=CollaborativeConfig(min_buyers=2, neighbours=2, shrink=SHRINK, factors=4))
+    return build_snapshot(tables.at(tables.end), root / "snapshots", candidates=config)
+
+
+def score(folder: SnapshotFolder, kind: str, product: str, neighbour: str) -> float:
+    frame = folder.neighbours().set_index(["kind", "product_id", "neighbour_id"])
+    return float(frame.loc[(kind, product, neighbour), "score"])
+
+
+def test_similar_is_the_shrunk_cosine_over_members(folder: SnapshotFolder) -> None:
+    assert score(folder, "similar", "milk", "tea") == pytest.approx(4 / np.sqrt((6 + SHRINK) * (4 + SHRINK)))
+
+
+def test_together_is_the_shrunk_cosine_over_purchase_days(folder: SnapshotFolder) -> None:
+    assert score(folder, "together", "milk", "bread") == pytest.approx(18 / (18 + SHRINK))
+    frame = folder.neighbours()
+    assert not ((frame["kind"] == "together") & (frame["neighbour_id"] == "tea")).any()
+
+
+def test_neighbours_are_ranked_and_never_the_product_itself(folder: SnapshotFolder) -> None:
+    frame = folder.neighbours()
+    assert (frame["product_id"] != frame["neighbour_id"]).all()
+    for _, group in frame.groupby(["kind", "product_id"]):
+        assert group["rank"].tolist() == list(range(1, len(group) + 1))
+        assert len(group) <= 2
+        assert group["score"].is_monotonic_decreasing
+
+
+def test_factors_put_a_member_s_kin_first(folder: SnapshotFolder) -> None:
+    factors = folder.factors()
+    products = dict(zip(factors.product_ids, factors.product_factors, strict=True))
+    members = dict(zip(factors.member_ids, factors.member_factors, strict=True))
+    assert members["other0"] @ products["rope"] > members["other0"] @ products["milk"]
+    assert factors.member_factors.shape == (8, 4)
+
+
+def test_what_neighbours_bought_becomes_a_candidate(folder: SnapshotFolder) -> None:
+    pairs = folder.read(View.MEMBER_PRODUCT).set_index(["member_id", "product_id"])
+    assert pairs.loc[("m0", "tea"), "candidate_source"] == "history"
+    assert pairs.loc[("m5", "tea"), "candidate_source"] == "neighbour"
+    assert pairs.loc[("m5", "tea"), "neighbour_score"] > 0
+    assert pairs.loc[("other0", "tea"), "candidate_source"] == "als"
