@@ -210,13 +210,9 @@ def test_the_live_feature_row_is_shown_with_its_time(client: httpx.Client, home:
     before = client.get(url).json()["features"]
     assert before["source"] == "published"
     assert before["note"]
-    row = {
-        "member_id": [member_id(1)],
-        "orders_90": [77.0],
-        "tier": ["gold"],
-        "event_timestamp": [datetime(2025, 4, 1, 8, tzinfo=UTC)],
-    }
-    PackedStore(home.online).write("member", pa.table(row), keys=["member_id"], event="event_timestamp")
+    at = datetime(2025, 4, 1, 8, tzinfo=UTC)
+    row = pa.Table.from_pylist([{"member_id": member_id(1), "orders_90": 77.0, "tier": "gold", "event_timestamp": at}])
+    PackedStore(home.online).write("member", row, keys=["member_id"], event="event_timestamp")
     after = client.get(url).json()["features"]
     assert (after["source"], after["timestamp"], after["note"]) == ("online", "2025-04-01T08:00:00+00:00", None)
     assert (after["values"]["orders_90"], after["values"]["tier"]) == (77.0, "gold")

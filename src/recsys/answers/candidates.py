@@ -59,8 +59,11 @@ def recently_bought(publication: Publication, member: int | None, *, days: int) 
         return set()
     span = publication.recommend.span(member)
     rows, columns = publication.recommend.other[span], publication.recommend.columns
-    recent = (columns["purchase_days"][span] > 0) & (columns["days_since"][span] < days)
-    return set(rows[recent & (publication.is_consumable[rows] == 0)].tolist())
+    durable = np.flatnonzero(publication.is_consumable[rows] == 0)
+    if not len(durable):
+        return set()
+    recent = (columns["purchase_days"][span][durable] > 0) & (columns["days_since"][span][durable] < days)
+    return set(rows[durable[recent]].tolist())
 
 
 def _personal(publication: Publication, member: int | None) -> Pool:

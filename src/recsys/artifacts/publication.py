@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,7 +149,7 @@ _REASONS = tuple(Reason)
 
 def known(number: float) -> float | None:
     """None for NaN and infinities, which JSON cannot say; else the number."""
-    return number if np.isfinite(number) else None
+    return number if isfinite(number) else None
 
 
 def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
