@@ -90,7 +90,8 @@ def test_launches_are_first_sales_of_what_many_buy(sample: duckdb.DuckDBPyConnec
         )
         JOIN (
             SELECT product_id,
-                CAST(timezone('America/New_York', timezone('UTC', launched_at)) AS DATE) - DATE '1970-01-01' AS launch_day
+                CAST(timezone('America/New_York', timezone('UTC', launched_at)) AS DATE)
+                    - DATE '1970-01-01' AS launch_day
             FROM products WHERE launched_at IS NOT NULL
         ) USING (product_id)
         """,

@@ -27,7 +27,8 @@ def label(tables: Tables, rows: Rows) -> Labels:
     churn: y = 1 when the member bought nothing. new_product, recommend: y = 1 when the member bought the product.
     repurchase: `days` to the next purchase day in the category and `observed`, the days of the window, which is cut at
         the end of the data.
-    Raises `ConfigError` on `as_of` when the data end before the window does (for repurchase: before it begins).
+    Raises `ConfigError` when the data end before the window does (for repurchase: before it begins), or cut days in
+    another time zone.
     """
     task = rows.task
     window = _window(tables, rows)
@@ -46,9 +47,12 @@ def label(tables: Tables, rows: Rows) -> Labels:
 
 
 def _window(tables: Tables, rows: Rows) -> Window:
-    window = Window.after(rows.as_of, days=rows.task.horizon)
-    if rows.task.name in CENSORED and rows.as_of < tables.end:
-        return Window(rows.as_of, min(window.end, tables.end))
-    if window.end > tables.end:
-        raise ConfigError("as_of", f"labels of {rows.task.name} reach to {window.end}, but data end at {tables.end}")
-    return window
+    task = rows.task
+    left = Window(rows.as_of, tables.end).days
+    if task.name in CENSORED and left > 0:
+        return Window.after(rows.as_of, days=min(task.horizon, left))
+    if task.horizon > left:
+        raise ConfigError(
+            "as_of", f"labels of {task.name} at {rows.as_of} look {task.horizon} days on; data have {left}"
+        )
+    return Window.after(rows.as_of, days=task.horizon)
