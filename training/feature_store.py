@@ -101,7 +101,7 @@ def materialize(home: Home, as_of: AsOf) -> int:
     Rows that are online already and newer stay as they are. `MissingError` when the snapshot was not built.
     """
     SnapshotFolder.open(home.snapshots, as_of)
-    with _opened(home) as store:
+    with feature_store(home) as store:
         views = [view.name for view in store.list_feature_views() if view.online]
         with redirect_stdout(StringIO()):
             store.materialize(as_of.instant, as_of.instant, feature_views=views)
@@ -126,7 +126,7 @@ def _joined(home: Home, task: Task, keys: Sequence[pd.DataFrame], as_ofs: Sequen
         ignore_index=True,
     )
     entities[ROW] = np.arange(len(entities))
-    with _opened(home) as store:
+    with feature_store(home) as store:
         job = store.get_historical_features(
             entities, features=store.get_feature_service(task.name), filter_by_created_timestamp=True
         )
@@ -138,7 +138,7 @@ def _joined(home: Home, task: Task, keys: Sequence[pd.DataFrame], as_ofs: Sequen
 
 
 @contextmanager
-def _opened(home: Home) -> "Iterator[FeatureStore]":
+def feature_store(home: Home) -> "Iterator[FeatureStore]":
     """Feast's store over a home, with the definitions of today."""
     apply(home)
     with _feast() as feast:

@@ -93,12 +93,13 @@ class PackedRows:
 
 
 def _numbers(schema: PackedSchema, matrix: np.ndarray, found: np.ndarray) -> np.ndarray:
-    cells = matrix[:, HEADER : schema.nulls_at].copy()
-    numbers = cells.view("<f8").reshape(len(found), -1)
+    shape = (len(found), len(schema.fixed))
+    cells = np.frombuffer(matrix[:, HEADER : schema.nulls_at].tobytes(), "<i8").reshape(shape)
+    numbers = cells.view("<f8").copy()
     for place, column in enumerate(schema.fixed):
         if column.kind != "float":
             at = schema.columns.index(column)
             null = (matrix[:, schema.nulls_at + at // 8] & (1 << at % 8)).astype(bool)
-            numbers[:, place] = np.where(null, np.nan, cells.view("<i8").reshape(len(found), -1)[:, place])
+            numbers[:, place] = np.where(null, np.nan, cells[:, place])
     numbers[~found] = np.nan
     return numbers

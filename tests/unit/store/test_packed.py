@@ -90,6 +90,21 @@ def test_a_nan_is_no_null_but_both_are_unknown_as_numbers(tmp_path: Path) -> Non
     assert np.isnan(read.numbers).all()
 
 
+def test_no_keys_give_no_rows(tmp_path: Path) -> None:
+    put(PackedStore(tmp_path), frame(["a"], 1.0))
+    read = PackedReader(tmp_path).read("member", [])
+    assert len(read) == 0
+    assert read.numbers.shape == (0, 1)
+    assert read.column("city") == read.column("spend") == []
+
+
+def test_a_view_may_hold_texts_alone(tmp_path: Path) -> None:
+    put(PackedStore(tmp_path), frame(["a"], 1.0).drop_columns(["spend"]))
+    read = PackedReader(tmp_path).read("member", ["a", "b"])
+    assert read.numbers.shape == (2, 0)
+    assert read.column("city") == ["上海", None]
+
+
 def test_newer_times_win_whatever_the_order(tmp_path: Path) -> None:
     store, reader = PackedStore(tmp_path), None
     late, later = DAY + timedelta(days=1), DAY + timedelta(days=2)
