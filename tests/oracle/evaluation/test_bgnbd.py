@@ -32,7 +32,7 @@ def simulate(model: BgNbd, customers: int, *, seed: int, until: float = 365.0) -
 
 @pytest.fixture(scope="module")
 def customers() -> tuple[Histories, np.ndarray]:
-    return simulate(TRUE, 20_000, seed=1)
+    return simulate(TRUE, 15_000, seed=1)
 
 
 def pick(past: Histories, rows: np.ndarray) -> Histories:

@@ -6,7 +6,7 @@ from recsys.evaluation.judged import Floats
 from recsys.evaluation.peers.bgnbd import BgNbd, Histories, fit_bgnbd
 from recsys.evaluation.peers.ladder import climb, fit_ladder
 from recsys.evaluation.peers.logistic import logistic
-from recsys.evaluation.peers.peer import Learned, Rule, feature
+from recsys.evaluation.peers.peer import Learned, Rule, columns, feature
 
 RECENCY = "days_since_purchase"
 TENURE = "days_since_first_purchase"
@@ -16,7 +16,7 @@ RFM = (RECENCY, TENURE, FREQUENCY, "purchase_days_90d", "money_90d", "money_per_
 
 
 def _recency_learn(training: TrainingSet) -> Learned:
-    return fit_ladder(feature(training.values, RECENCY), training.y["y"].to_numpy(np.float64))
+    return fit_ladder(feature(columns(training, [RECENCY]), RECENCY), training.y["y"].to_numpy(np.float64))
 
 
 def _recency(rows: Rows, learned: Learned) -> list[Floats]:
@@ -24,9 +24,10 @@ def _recency(rows: Rows, learned: Learned) -> list[Floats]:
 
 
 def _over_gap_learn(training: TrainingSet) -> Learned:
-    gaps = feature(training.values, GAP)
+    values = columns(training, [RECENCY, GAP])
+    gaps = feature(values, GAP)
     usual = float(np.nanmedian(gaps)) if not np.isnan(gaps).all() else 1.0
-    raw = _in_gaps(training.values, usual)
+    raw = _in_gaps(values, usual)
     return {"usual": usual, "ladder": fit_ladder(raw, training.y["y"].to_numpy(np.float64))}
 
 

@@ -16,10 +16,9 @@ def logistic(name: str, source: str, features: Sequence[str]) -> Rule:
 
     def learn(training: TrainingSet) -> Learned:
         chosen = [spec for spec in training.specs if spec.name in features]
-        missing = [feature for feature in features if feature not in {spec.name for spec in chosen}]
-        if missing:
-            raise MissingError(f"feature {missing[0]}", "recsys features")
         columns = [spec.name for spec in chosen]
+        if missing := sorted(set(features) - set(columns)):
+            raise MissingError(f"feature {missing[0]}", "recsys features")
         parts: list[pd.DataFrame] = [example.rows.values[columns] for example in training.examples]
         y = training.y["y"].to_numpy(np.float64)
         return fit_linear(Encoder.learn(chosen, parts), parts, y, np.ones(len(y))).to_data()

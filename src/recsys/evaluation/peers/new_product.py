@@ -7,12 +7,13 @@ from recsys.core.frames import Rows, TrainingSet
 from recsys.evaluation.judged import Floats
 from recsys.evaluation.peers.ladder import climb, fit_ladder
 from recsys.evaluation.peers.logistic import logistic
-from recsys.evaluation.peers.peer import Learned, Rule, feature
+from recsys.evaluation.peers.peer import Learned, Rule, columns, feature
 
 ACTIVITY = "purchase_days_90d"
 POPULARITY = "product_category_buyers_90d"
 AFFINITY = "affinity_category_visit_share"
 FINER = "affinity_subcategory_share"
+RAW = (ACTIVITY, POPULARITY, AFFINITY, FINER)
 LOGISTIC = (
     ACTIVITY,
     POPULARITY,
@@ -48,7 +49,7 @@ def affinity(values: pd.DataFrame) -> Floats:
 
 def _raw_rule(name: str, source: str, raw: Callable[[pd.DataFrame], Floats]) -> Rule:
     def learn(training: TrainingSet) -> Learned:
-        return fit_ladder(raw(training.values), training.y["y"].to_numpy(np.float64))
+        return fit_ladder(raw(columns(training, RAW)), training.y["y"].to_numpy(np.float64))
 
     def apply(rows: Rows, learned: Learned) -> list[Floats]:
         return [climb(dict(learned), raw(rows.values))]

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,14 @@ def feature(values: pd.DataFrame, name: str, *, unknown: float = np.nan) -> Floa
         raise MissingError(f"feature {name}", "recsys features")
     numbers = values[name].to_numpy(np.float64)
     return np.where(np.isnan(numbers), unknown, numbers)
+
+
+def columns(training: TrainingSet, names: Sequence[str]) -> pd.DataFrame:
+    """Stack a few features of all cutoffs, (sum of n, len(names)); `MissingError` names one that the rows lack."""
+    missing = [name for name in names if name not in training.examples[0].rows.values.columns]
+    if missing:
+        raise MissingError(f"feature {missing[0]}", "recsys features")
+    return pd.concat([example.rows.values[list(names)] for example in training.examples], ignore_index=True)
 
 
 def nothing(training: TrainingSet) -> Learned:

@@ -7,7 +7,7 @@ from scipy.special import gammaln
 
 from recsys.core.frames import Rows, TrainingSet
 from recsys.evaluation.judged import Floats
-from recsys.evaluation.peers.peer import Learned, Rule, feature
+from recsys.evaluation.peers.peer import Learned, Rule, columns, feature
 from recsys.evaluation.peers.waits import SHARES, WITHIN, fit_waits, waits
 
 AGE = "own_category_days_since_purchase"
@@ -38,15 +38,16 @@ def _shrunk(values: pd.DataFrame, usual: float) -> Floats:
 
 
 def _raw(values: pd.DataFrame, gap: Floats) -> Floats:
-    """(n,) larger = sooner: how soon the next purchase falls due, a pair long overdue counting as lost."""
-    return -np.abs(gap - feature(values, AGE))
+    """(n,) larger = sooner: a pair is expected to wait its usual gap, or, once overdue, as long as it has waited."""
+    return -np.maximum(gap, feature(values, AGE))
 
 
 def _gap_rule(name: str, source: str, gap: Gap) -> Rule:
     def learn(training: TrainingSet) -> Learned:
-        known = feature(training.values, CATEGORY_GAP)
+        values = columns(training, (AGE, COUNT, OWN_GAP, CATEGORY_GAP))
+        known = feature(values, CATEGORY_GAP)
         usual = float(np.nanmedian(known)) if not np.isnan(known).all() else 28.0
-        return {"usual": usual, **fit_waits(_raw(training.values, gap(training.values, usual)), training.y)}
+        return {"usual": usual, **fit_waits(_raw(values, gap(values, usual)), training.y)}
 
     def apply(rows: Rows, learned: Learned) -> list[Floats]:
         return waits(dict(learned), _raw(rows.values, gap(rows.values, learned["usual"])))
