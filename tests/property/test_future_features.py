@@ -27,19 +27,19 @@ def past() -> Frames:
     return make_frames(members=14, days=CUT + 20, seed=5)
 
 
-def views(frames: Frames) -> dict[View, pd.DataFrame]:
+def views(frames: Frames) -> dict[str, pd.DataFrame]:
     with TemporaryDirectory() as folder:
         tables = store(Path(folder), frames)
         built = build_snapshot(tables.at(AS_OF), Path(folder) / "snapshots")
-        return {view: built.read(view) for view in View} | {"neighbours": built.neighbours()}  # type: ignore[dict-item]
+        return {str(view): built.read(view) for view in View} | {"neighbours": built.neighbours()}
 
 
 @cache
-def before() -> dict[View, pd.DataFrame]:
+def before() -> dict[str, pd.DataFrame]:
     return views(past())
 
 
-def same(built: dict[View, pd.DataFrame], wanted: dict[View, pd.DataFrame]) -> None:
+def same(built: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -> None:
     for name, frame in wanted.items():
         pd.testing.assert_frame_equal(built[name], frame, check_exact=True, obj=str(name))
 
@@ -143,7 +143,8 @@ def test_an_announced_launch_adds_its_rows_and_moves_no_other() -> None:
         "launched_at": at(CUT + 3, 0),
     }
     moved = views(with_row(past(), "products", launch))
-    added = moved[View.PRODUCT].set_index("product_id").loc["000-announced"]
+    items = moved[View.PRODUCT]
+    added = items[items["product_id"] == "000-announced"].iloc[0]
     assert added["product_days_since_launch"] == -3
     assert added[["product_buyers", "product_brand_buyers_90d"]].tolist() == [0, 0]
     pairs = moved[View.MEMBER_PRODUCT]

@@ -7,7 +7,6 @@ from typing import Any
 from tests.oracle.features.arithmetic import (
     discount_share,
     gaps,
-    mean_gap,
     members_of,
     money,
     over,
@@ -43,7 +42,8 @@ class Item:
 
     @cached_property
     def median_gap(self) -> Any:
-        return median(known) if (known := [mean_gap(d) for d in self.days_of_buyers.values() if len(d) > 1]) else None
+        repeated = [mean(gaps(days)) for days in self.days_of_buyers.values() if len(days) > 1]
+        return median(repeated) if repeated else None
 
     @cached_property
     def mean_gap(self) -> Any:
