@@ -63,8 +63,10 @@ class Comparison:
 class Report:
     """All that a back-test says of a model beside its peers.
 
-    metric: the one that decides. reliability, gain: of all cutoffs' rows together, by scorer; a scorer whose scores are
-    no probabilities has no reliability. versions: what was measured (data digest, code version ...).
+    metric: the one that decides.
+    reliability, gain: of all cutoffs' rows together, by scorer. Scores that are no probabilities have no reliability,
+        nor do peers where the task's metrics do not judge probabilities.
+    versions: what was measured (data digest, code version ...).
     """
 
     task: str
@@ -134,7 +136,7 @@ def build_report(
         reliability={
             name: reliability(part.score(), y[name])
             for name, part in _model_first(every, model).items()
-            if _probable(part, test.task.name)
+            if _probable(part) and (name == model or "ece" in pooled[model])
         },
         gain={name: gain(part.score(), y[name]) for name, part in _model_first(every, model).items()},
         notes=test.notes,
@@ -193,10 +195,9 @@ def _outcome(part: Judged) -> Floats:
     return part.ground.outcome(None if "y" in part.ground.rows else REPURCHASE_DAYS)
 
 
-def _probable(part: Judged, task: str) -> bool:
+def _probable(part: Judged) -> bool:
     score = part.score()
-    judged_so = any(metric.name == "ece" for metric in metrics_of(task))
-    return judged_so and len(score) > 0 and bool(((score >= 0) & (score <= 1)).all())
+    return len(score) > 0 and bool(((score >= 0) & (score <= 1)).all())
 
 
 def _model_first(parts: Mapping[str, Judged], model: str) -> dict[str, Judged]:

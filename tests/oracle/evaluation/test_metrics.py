@@ -15,7 +15,7 @@ from recsys.evaluation.backtest import REPEAT
 from recsys.evaluation.curves import Statistic
 from recsys.evaluation.judged import Floats, Judged, judge
 from recsys.evaluation.metrics import coverage, coverage_cut, metrics_of
-from tests.unit.evaluation.made import binary, judged_of, pairs
+from tests.unit.evaluation.made import Table, binary, judged_of, pairs
 
 Slow = Callable[[list[float], list[float]], float]
 RANDOM = [st.tuples(st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.8, 0.95]), st.booleans())]
@@ -160,7 +160,9 @@ def slow_lists(rows: pd.DataFrame, bought: pd.DataFrame, tie: Floats, k: int, pa
 
 def judged_pairs(rows: pd.DataFrame, bought: pd.DataFrame | None) -> Judged:
     table = {name: rows[name].to_numpy() for name in ("member_id", "product_id", "y", REPEAT)}
-    truth = None if bought is None else {name: bought[name].to_numpy() for name in bought}
+    truth = (
+        None if bought is None else {name: bought[name].to_numpy() for name in ("member_id", "product_id", "repeat")}
+    )
     return judged_of(table, {"score": rows["score"].to_numpy()}, task="recommend", truth=truth)
 
 
@@ -240,7 +242,7 @@ def test_the_order_of_rows_and_ids_tells_nothing() -> None:
 
 
 def test_intervals_of_repurchase() -> None:
-    rows = {
+    rows: Table = {
         "member_id": list("abcdef"),
         "category": ["milk"] * 6,
         "days": [5.0, 20.0, np.nan, np.nan, 0.0, 40.0],
@@ -256,7 +258,12 @@ def test_intervals_of_repurchase() -> None:
 
 
 def test_repurchase_within_days_counts_the_first_day_and_not_the_last() -> None:
-    rows = {"member_id": list("abc"), "category": ["x"] * 3, "days": [13.0, 14.0, np.nan], "observed": [56.0] * 3}
+    rows: Table = {
+        "member_id": list("abc"),
+        "category": ["x"] * 3,
+        "days": [13.0, 14.0, np.nan],
+        "observed": [56.0] * 3,
+    }
     judged = judged_of(rows, {"score": [0.9, 0.5, 0.1]}, task="repurchase")
 
     assert judged.ground.outcome(14).tolist() == [1, 0, 0]
