@@ -11,8 +11,6 @@ from training.examples import Examples, build_all, folds
 from training.identity import identity
 from training.workspace import Workspace
 
-CARRIED: Mapping[str, tuple[str, ...]] = {"recommend": ("product_purchase_days",)}
-
 
 def run_evaluate(workspace: Workspace, name: str, *, with_peers: bool) -> None:
     """Back-test one task, or all, over the project's test cutoffs; write and print the reports."""
@@ -44,7 +42,6 @@ def run_backtest(
             laid,
             examples,
             lambda _done, _total, what: advance(what),
-            carry=CARRIED.get(task.name, ()),
             truth=examples.truth if task.name == "recommend" else None,
         )
 
@@ -58,4 +55,3 @@ def write_report(report: Report, folder: Path, name: str) -> None:
 def cutoffs_of(report: Report) -> str:
     """List the test cutoffs for people."""
     return ", ".join(cutoff.test for cutoff in report.cutoffs)
-

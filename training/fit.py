@@ -85,9 +85,7 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
         return workspace.tracking.log(task.name, folder, params, metrics, {"as_of": str(workspace.tables.end)})
 
 
-def compare(
-    workspace: Workspace, recipe: Recipe, examples: Examples, test: Backtest, laid: tuple[Fold, ...]
-) -> Gate:
+def compare(workspace: Workspace, recipe: Recipe, examples: Examples, test: Backtest, laid: tuple[Fold, ...]) -> Gate:
     """Hold a challenger's back-test against the champion: its own record, or its settings fitted on the same folds."""
     task = recipe.task
     champion = workspace.tracking.alias(task.name, "champion")

@@ -62,4 +62,3 @@ def show(workspace: Workspace, report: IngestReport) -> None:
         why = "; ".join(f"{count} {rule}" for rule, count in found.rejected.items())
         table.add_row(found.table, str(found.read), str(found.kept), str(found.skipped), str(found.bad), why)
     workspace.screen.show(table)
-
