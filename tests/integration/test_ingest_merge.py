@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recsys.core.config import Home
-from recsys.core.errors import ConfigError
+from recsys.core.errors import ArtifactError, ConfigError
 from recsys.data import ingest as door
 from recsys.data.mapping import FilesSource, IngestConfig
 from recsys.data.tables import Tables
@@ -127,6 +127,15 @@ def test_a_crash_leaves_the_last_good_tables(
     assert not list(home.root.glob(".ingest-*"))
     load(tmp_path / "more", home)
     assert Tables.open(home.tables).digest != before.digest
+
+
+def test_stored_tables_that_were_altered_are_not_built_upon(tmp_path: Path, home: Home, frames: Frames) -> None:
+    folder = write(tmp_path / "all", frames)
+    load(folder, home)
+    with (Tables.open(home.tables).folder / "orders.parquet").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ArtifactError, match=r"orders\.parquet"):
+        load(folder, home)
 
 
 def test_only_the_generation_before_is_kept(tmp_path: Path, home: Home, frames: Frames) -> None:

@@ -10,6 +10,7 @@ import duckdb
 
 from recsys.core.config import Home
 from recsys.core.errors import ConfigError, MissingError, TableError
+from recsys.core.folders import read_manifest
 from recsys.data.checks import find_broken
 from recsys.data.engine import connect
 from recsys.data.mapping import IngestConfig, TableMapping
@@ -43,7 +44,7 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
     progress: called with a step's name, the rows done and all rows (0 = unknown).
     Bad rows go to the home's quarantine, also when the run stops.
     Raises `TableError` when orders are missing, a table has more bad rows than allowed or cannot be read, `ConfigError`
-    when the mapping is wrong; then the stored tables stay as they were.
+    when the mapping is wrong, `ArtifactError` when the stored tables were altered; then these stay as they were.
     """
     old = _stored(home, config.timezone)
     with ExitStack() as stack:
@@ -77,6 +78,7 @@ def _stored(home: Home, zone: str) -> Tables | None:
         tables = Tables.open(home.tables)
     except MissingError:
         return None
+    read_manifest(tables.folder)
     if tables.zone != zone:
         raise ConfigError("timezone", f"the stored tables cut days in {tables.zone}, not {zone}; use another home")
     return tables

@@ -35,7 +35,7 @@ def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: st
         digest = text_digest(str(FORMAT), zone, json.dumps(stored, sort_keys=True))
         name = digest[:16]
         now = current(root)
-        if now is not None and now.name == name and read_manifest(now)["digest"] == digest:
+        if now is not None and now.name == name and read_manifest(now, verify=False)["digest"] == digest:
             return False
         orders = _relation(Path(aside), ORDERS)
         first, last = connection.execute(f"SELECT min(day), max(day) FROM {orders}").fetchall()[0]
