@@ -9,7 +9,8 @@ from feast.infra.compute_engines.local.job import LocalMaterializationJob
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 
-from features.packed_store import PackedOnlineStore, arrow_type, packable
+from features.packed_store import PackedOnlineStore
+from features.packed_values import arrow_type, packable
 
 
 class PackedEngineConfig(FeastConfigBaseModel):

@@ -88,19 +88,20 @@ class Stores:
         for feast in self.stores.values():
             feast.materialize(DAY - timedelta(days=30), DAY + timedelta(days=30))
 
-    def read(self, name: str, *, timestamps: bool = True) -> dict[str, list[object]]:
+    def read(self, name: str, *, timestamps: bool = True, full: bool = False) -> dict[str, list[object]]:
         rows = [
             {"shop": "南", "till": 1},
             {"shop": "无", "till": 9},
             {"shop": "北", "till": 2},
             {"shop": "北", "till": 1},
         ]
-        response = self.stores[name].get_online_features(self.refs, [*rows, rows[0]])
+        response = self.stores[name].get_online_features(self.refs, [*rows, rows[0]], full_feature_names=full)
         answer: dict[str, list[object]] = response.to_dict(include_event_timestamps=timestamps)
         return answer
 
     def assert_alike(self) -> None:
         assert self.read("packed") == self.read("sqlite")
+        assert self.read("packed", full=True) == self.read("sqlite", full=True)
 
 
 @pytest.fixture(params=["plain", "every"])

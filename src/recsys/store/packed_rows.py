@@ -62,13 +62,19 @@ class PackedRows:
         """Names of the columns of `numbers`."""
         return tuple(column.name for column in self.schema.fixed)
 
+    def nulls(self) -> np.ndarray:
+        """(n, c) true where a column of `schema.columns` is null, or there is no row."""
+        start, end = self.schema.nulls_at, self.schema.ends_at
+        bits = b"".join([row[start:end] or b"\xff" * (end - start) for row in self.packed])
+        matrix = np.frombuffer(bits, np.uint8).reshape(len(self), end - start)
+        return np.unpackbits(matrix, axis=1, count=len(self.schema.columns), bitorder="little").astype(bool)
+
     def column(self, name: str) -> list[object]:
         """(n,) one column as plain values: float, int, bool, str or bytes; None = null, or no row."""
         place, column = next(pair for pair in enumerate(self.schema.columns) if pair[1].name == name)
-        byte, bit = self.schema.nulls_at + place // 8, 1 << place % 8
-        known = [bool(row) and not row[byte] & bit for row in self.packed]
+        null = self.nulls()[:, place].tolist()
         values = self._fixed(name) if column in self.schema.fixed else self._variable(name)
-        return [value if has else None for value, has in zip(values, known, strict=True)]
+        return [None if is_null else value for value, is_null in zip(values, null, strict=True)]
 
     def _fixed(self, name: str) -> list[object]:
         place = [column.name for column in self.schema.fixed].index(name)
