@@ -7,6 +7,7 @@ import pandas as pd
 
 from recsys.artifacts.publication_content import Content, Factors, Reason
 from recsys.core.task import View
+from recsys.data.engine import day_number
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
@@ -24,10 +25,16 @@ PRODUCTS = """
                    AS paid
         FROM orders WHERE NOT is_return GROUP BY product_id
     ),
-    listed AS (FROM products UNION ALL (FROM launches ANTI JOIN products USING (product_id)))
+    listed AS (
+        SELECT product_id, name, category, subcategory, brand, price, stock, is_consumable, launched_at, delisted_at
+        FROM products
+        UNION ALL
+        SELECT product_id, name, category, subcategory, brand, price, NULL, is_consumable, launched_at, NULL
+        FROM launches ANTI JOIN products USING (product_id)
+    )
     SELECT coalesce(l.product_id, s.product_id) AS product_id, l.name, coalesce(l.category, 'unknown') AS category,
            l.subcategory, l.brand, coalesce(l.price, s.paid) AS price, l.stock, l.is_consumable,
-           day_of(l.launched_at) AS launched_day, day_of(l.delisted_at) AS delisted_day,
+           {launched} AS launched_day, {delisted} AS delisted_day,
            coalesce(s.buyers_28, 0) AS buyers_28, coalesce(s.buyers_90, 0) AS buyers_90,
            row_number() OVER (
                ORDER BY coalesce(s.buyers_28, 0) DESC, coalesce(s.buyers_90, 0) DESC, coalesce(s.buyers, 0) DESC,
@@ -64,21 +71,16 @@ def content(
 
 def products(snapshot: Snapshot) -> pd.DataFrame:
     """List what may be named in an answer, launches too, with its popularity; columns as `Content.products` says."""
-    zone = snapshot.as_of.zone.replace("'", "")
+    zone = snapshot.as_of.zone
+    sql = PRODUCTS.format(launched=day_number("l.launched_at", zone), delisted=day_number("l.delisted_at", zone))
     with snapshot.connect() as connection:
-        connection.execute(
-            "CREATE MACRO day_of(instant) AS "
-            f"date_diff('day', DATE '1970-01-01', CAST(timezone('{zone}', timezone('UTC', instant)) AS DATE))"
-        )
-        return connection.execute(PRODUCTS, {"day": snapshot.as_of.number}).df()
+        return connection.execute(sql, {"day": snapshot.as_of.number}).df()
 
 
 def opted_out(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the members who refused personalisation."""
     with snapshot.connect() as connection:
-        rows = connection.execute(
-            "SELECT member_id FROM members WHERE NOT consent_personalised ORDER BY member_id"
-        ).fetchall()
+        rows = connection.execute("FROM opted_out ORDER BY member_id").fetchall()
     return tuple(str(row[0]) for row in rows)
 
 

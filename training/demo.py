@@ -1,11 +1,14 @@
-"""The demo: every step of the way on the sample, with its time and peak memory, and one answer at the end."""
+"""The demo: every step of the way on the sample, with its time and peak memory, and one answer at the end.
+
+All steps run in one process, as each of the libraries that they need takes seconds to import.
+"""
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,23 +17,29 @@ from rich.table import Table
 
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
-from recsys.core.errors import MissingError
-from recsys.core.folders import current
-from training.processes import answers, environment, tool
+from recsys.core.errors import RecsysError
+from training.cli import EXIT_CODES, describe
+from training.examples import run_features
+from training.fit import run_train
+from training.ingest import run_ingest
+from training.processes import answers, service_command, start
+from training.publish import run_materialize, run_publish
 from training.screen import Screen
+from training.settings import CONFIG, Project
+from training.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the way."""
+    """One step of the way."""
 
     title: str
-    arguments: tuple[str, ...]
+    run: Callable[[Workspace], None]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step took: wall seconds, and the peak resident memory of its process in MB."""
+    """What a step took: wall seconds, and the process' peak resident memory meanwhile in MB."""
 
     title: str
     seconds: float
@@ -38,55 +47,67 @@ class Taken:
 
 
 STEPS = (
-    Step("ingest the sample", ("ingest", "--sample", "complete-journey")),
-    Step("compute features", ("features",)),
-    Step("train, back-test, register, promote", ("train", "all", "--promote")),
-    Step("score and publish", ("publish",)),
-    Step("fill the online store", ("materialize",)),
+    Step("ingest the sample", lambda workspace: run_ingest(workspace, CONFIG, "complete-journey")),
+    Step("compute features", lambda workspace: run_features(workspace, "")),
+    Step("train, back-test, register, promote", lambda workspace: run_train(workspace, "all", "demo")),
+    Step("score and publish", lambda workspace: run_publish(workspace, "")),
+    Step("fill the online store", lambda workspace: run_materialize(workspace, "")),
 )
 
 
 def run(home: Home, screen: Screen, port: int) -> None:
     """Walk the whole way, leave the service running and print an answer of it."""
+    address = f"http://127.0.0.1:{port}"
+    steps = (*STEPS, Step("start the service", lambda workspace: serve(workspace, port)))
     taken = []
-    steps = (*STEPS, Step("start the service", ("serve", "--background", "--port", str(port))))
     for number, step in enumerate(steps, start=1):
-        screen.note(f"[{number}/{len(steps)}] {step.title}")
-        if step.arguments[0] == "serve" and answers(f"http://127.0.0.1:{port}/readyz"):
-            screen.note(f"already serving on port {port}")
-            continue
-        taken.append(timed(step, home))
+        screen.note(f"\n[{number}/{len(steps)}] {step.title}")
+        taken.append(timed(step, Workspace(home, Project(), screen)))
     table = Table("step", "seconds", "peak MB", title="What it took", title_justify="left")
     for row in taken:
         table.add_row(row.title, f"{row.seconds:.1f}", f"{row.megabytes:.0f}")
     table.add_row("all", f"{sum(row.seconds for row in taken):.1f}", f"{max(row.megabytes for row in taken):.0f}")
     screen.show(table)
-    question = {"placement": "home", "member_id": some_member(home), "k": 3}
-    address = f"http://127.0.0.1:{port}"
+    member = Publication.open_current(home.publications).members.text(0)
+    question = {"placement": "home", "member_id": member, "k": 3}
     screen.say(f"\nPOST {address}/recommend {json.dumps(question, ensure_ascii=False)}")
     screen.say(json.dumps(ask(f"{address}/recommend", question), ensure_ascii=False, indent=2))
-    screen.say(f"\nThe service:     {address}   (its API page, to try every call: open it in a browser)")
+    screen.say(f"\nThe service:     {address}   (open it in a browser: the page of the API, with calls to try)")
     screen.say("Training runs:   .venv/bin/recsys mlflow   then open http://127.0.0.1:5000")
     screen.say("Stop it all:     make stop")
 
 
-def timed(step: Step, home: Home) -> Taken:
-    """Run one step in a process of its own; its failure ends the demo with the same exit code."""
+def timed(step: Step, workspace: Workspace) -> Taken:
+    """Run one step and measure it."""
+    reset_peak()
     began = time.perf_counter()
-    process = subprocess.Popen([tool("recsys"), *step.arguments], env=environment(home))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(process.returncode)
-    return Taken(step.title, time.perf_counter() - began, usage.ru_maxrss / 1024)
+    step.run(workspace)
+    return Taken(step.title, time.perf_counter() - began, peak_megabytes())
 
 
-def some_member(home: Home) -> str:
-    """Return the first member of the current publication."""
-    folder = current(home.publications)
-    if folder is None:
-        raise MissingError("a publication", "recsys publish")
-    return Publication.open(folder).members.text(0)
+def serve(workspace: Workspace, port: int) -> None:
+    """Start the service in the background, unless it already answers."""
+    ready = f"http://127.0.0.1:{port}/readyz"
+    if not answers(ready):
+        start("serve", service_command(port), workspace.home, ready=ready)
+
+
+def reset_peak() -> None:
+    """Forget the peak of this process' memory so far, where the kernel lets us (Linux)."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5", encoding="utf-8")
+
+
+def peak_megabytes() -> float:
+    """Return the peak since `reset_peak`, or of the whole process where it cannot be reset."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def ask(url: str, question: dict[str, Any]) -> Any:
@@ -99,4 +120,8 @@ def ask(url: str, question: dict[str, Any]) -> Any:
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
-    run(Home.default(), Screen(), int(os.environ.get("RECSYS_PORT", "3000")))
+    try:
+        run(Home.default(), Screen(), int(os.environ.get("RECSYS_PORT", "3000")))
+    except RecsysError as error:
+        Screen().note(f"{type(error).__name__}: {describe(error)}")
+        sys.exit(EXIT_CODES.get(type(error), 1))

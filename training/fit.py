@@ -34,7 +34,8 @@ def run_train(workspace: Workspace, name: str, promote_as: str | None) -> None:
         if registered is None:
             registered = train(workspace, recipe, trainer, made_of)
         metric = Gate.read(registered.folder).metric
-        workspace.screen.say(f"{task}: version {registered.version}, {metric} {registered.metrics[metric]:.4f}")
+        found = f"{metric} {registered.metrics[metric]:.4f}, horizon {recipe.task.horizon} days"
+        workspace.screen.say(f"{task}: version {registered.version}, {found}")
         if promote_as and "challenger" in registered.aliases:
             promote(workspace, task, who=promote_as, why="trained and promoted in one command", force=False)
             workspace.screen.say(f"{task}: version {registered.version} is the champion")

@@ -8,6 +8,7 @@ from recsys.data.ingest import IngestReport, check, ingest
 from recsys.data.mapping import IngestConfig
 from recsys.data.samples import complete_journey
 from recsys.data.sources import Progress
+from training.settings import Project
 from training.workspace import Workspace
 
 SAMPLES: Mapping[str, Callable[[], IngestConfig]] = {"complete-journey": complete_journey}
@@ -36,7 +37,7 @@ def run_validate(workspace: Workspace, config: Path, sample: str) -> None:
 def chosen(config: Path, sample: str) -> IngestConfig:
     """Return the mapping of a sample, or the one in the file."""
     if not sample:
-        return IngestConfig.load(config)
+        return IngestConfig.load(config, others=Project.model_fields)
     if sample not in SAMPLES:
         raise ConfigError("sample", f"{sample!r} is none of {', '.join(SAMPLES)}")
     return SAMPLES[sample]()

@@ -46,7 +46,7 @@ class Project(Settings):
     def read(cls, path: Path = CONFIG) -> Self:
         """Read it from a file; without one, everything has its default."""
         data = read_toml(path) if path.exists() else {}
-        return cls.checked({name: data[name] for name in ("training", "tasks") if name in data})
+        return cls.checked({name: data[name] for name in cls.model_fields if name in data})
 
     def task(self, name: str) -> TaskSettings:
         """Return the settings of one task."""

@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -5,12 +6,18 @@ from recsys.core.config import Home, Settings
 from recsys.core.errors import ConfigError
 from recsys.core.task import Task
 from recsys.core.time import AsOf
+from recsys.data.rhythm import gap_quantile
 from recsys.data.tables import Tables
 from recsys.models.catalog import CATALOG
 from recsys.models.contract import Recipe, Trainer
 from training.screen import Screen
 from training.settings import Project
 from training.tracking import Tracking
+
+HORIZON_FROM_GAPS = ("churn",)
+USUAL_GAPS = 0.9
+"""A member who stays away longer than this share of all gaps between purchase days is leaving."""
+LONGEST_HORIZON = 84
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Workspace:
         return (name,)
 
     def recipe(self, name: str) -> Recipe:
-        """Return the catalogue's entry of a task, with the project's horizon."""
+        """Return a task's entry of the catalogue with its horizon; churn's is read off the data unless set."""
         recipe = CATALOG[name]
         horizon = self.project.task(name).horizon or self._own_horizon(recipe.task)
         return replace(recipe, task=replace(recipe.task, horizon=horizon))
@@ -54,4 +61,7 @@ class Workspace:
         return recipe.trainer(changes or recipe.config.checked(self.project.task(recipe.task.name).model))
 
     def _own_horizon(self, task: Task) -> int:
-        return task.horizon
+        if task.name not in HORIZON_FROM_GAPS:
+            return task.horizon
+        days = gap_quantile(self.tables.at(self.tables.end), USUAL_GAPS)
+        return min(max(math.ceil(days / 7) * 7, 7), LONGEST_HORIZON)
