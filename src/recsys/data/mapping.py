@@ -1,6 +1,7 @@
 """How a retailer's own layout becomes our tables: the settings of `recsys.toml`."""
 
 import os
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -168,9 +169,12 @@ class IngestConfig(Settings):
         return tables
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a mapping file; `ConfigError` names the first setting that is wrong."""
-        config = cls.checked(read_toml(path))
+    def load(cls, path: Path, *, others: Collection[str] = ()) -> Self:
+        """Read a mapping file; `ConfigError` names the first setting that is wrong.
+
+        others: sections of the file that speak of something else.
+        """
+        config = cls.checked({name: value for name, value in read_toml(path).items() if name not in others})
         if isinstance(config.source, SqlSource):
             return config
         source = config.source.model_copy(update={"folder": path.parent / config.source.folder})

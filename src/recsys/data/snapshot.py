@@ -31,7 +31,7 @@ class Snapshot:
             raise ConfigError("as_of", f"is a day in {self.as_of.zone}, but the tables cut days in {self.end.zone}")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection with one view per table of the schema, and `launches`.
+        """Open a connection with one view per table of the schema, and `launches` and `opted_out`.
 
         Rows that came to be at or after as_of are not there: orders, events, contacts and redemptions by their day;
         members by registered_at, products by launched_at, campaigns and coupons by starts_at (null = long ago).
@@ -40,6 +40,7 @@ class Snapshot:
 
         launches: products with launched_at at or after as_of, or within the 28 days before, in announced columns only
         (no delisted_at, no stock), and launch_day, the mall day of launched_at.
+        opted_out: member_id of all who refuse to be personalised today: a refusal holds whatever day is looked at.
         """
         connection = connect()
         for table in SCHEMA.values():
@@ -48,6 +49,8 @@ class Snapshot:
         announced = f"SELECT * EXCLUDE (delisted_at, stock), {day_number('launched_at', self.as_of.zone)} AS launch_day"
         recent = f"launched_at >= {instant(self.as_of.plus(days=-LAUNCH_DAYS))}"
         connection.execute(f"CREATE VIEW launches AS {announced} FROM {self._stored('products')} WHERE {recent}")
+        refused = f"SELECT member_id FROM {self._stored('members')} WHERE NOT consent_personalised"
+        connection.execute(f"CREATE VIEW opted_out AS {refused}")
         return connection
 
     def _stored(self, table: str) -> str:

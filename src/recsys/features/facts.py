@@ -66,7 +66,7 @@ MEMBER_BASE = Relation(
     WITH known AS (SELECT member_id FROM orders UNION SELECT member_id FROM members)
     SELECT known.member_id,
            CAST(row_number() OVER (ORDER BY known.member_id) AS INTEGER) AS member_code,
-           CASE WHEN coalesce(consent_personalised, true) THEN 1 ELSE 0 END AS is_personal,
+           CASE WHEN known.member_id IN (FROM opted_out) THEN 0 ELSE 1 END AS is_personal,
            ({{instant}} - epoch_us(registered_at)) // {_DAY} AS registered_age,
            {{as_of}} - (birth_date - DATE '1970-01-01') AS age,
            {{as_of}} - (child_birth_date - DATE '1970-01-01') AS child_age,
