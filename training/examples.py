@@ -1,41 +1,67 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
-from recsys.features.build import SnapshotFolder, build_snapshot
 
 from recsys.core.frames import Example, Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
+from recsys.features.build import SnapshotFolder, build_snapshot
 from recsys.labels.outcomes import label
 from recsys.labels.truth import bought
-from training.feature_store import historical_rows
+from training.feature_store import historical_rows, task_keys
 from training.workspace import Workspace
 
 
 class Examples:
-    """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once."""
+    """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
-    def __init__(self, workspace: Workspace, task: Task) -> None:
-        self._workspace = workspace
+    A cutoff that is only learnt from and has more than `max_rows` rows is thinned: members are drawn, other ones at
+    every cutoff, and kept with all their rows, so that shares and probabilities stay what they are. Tests are never
+    thinned.
+    """
+
+    def __init__(self, workspace: Workspace, task: Task, tests: Collection[AsOf]) -> None:
         self.task = task
+        self._workspace = workspace
+        self._tests = frozenset(tests)
         self._known: dict[AsOf, Example] = {}
 
     def __call__(self, as_of: AsOf) -> Example:
         """Return rows through the feature store's point-in-time join, and what happened after."""
         if as_of not in self._known:
-            rows = self.rows(as_of)
+            whole = as_of in self._tests
+            rows = self.rows(as_of, None if whole else self._workspace.project.training.max_rows)
             self._known[as_of] = Example(rows, label(self._workspace.tables, rows))
         return self._known[as_of]
 
-    def rows(self, as_of: AsOf) -> Rows:
-        """Return the rows alone, as scoring wants them."""
+    def rows(self, as_of: AsOf, at_most: int | None = None) -> Rows:
+        """Return the rows alone, as scoring wants them; with `at_most`, those of about so many."""
         snapshot(self._workspace, as_of)
-        return historical_rows(self._workspace.home, self.task, as_of)
+        home = self._workspace.home
+        keys = task_keys(home, self.task, as_of)
+        return slim(historical_rows(home, self.task, as_of, keys if at_most is None else thin(keys, at_most, as_of)))
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
         """Return every (member_id, product_id) bought within the horizon, among the rows or not."""
         return bought(self._workspace.tables, Window.after(as_of, days=self.task.horizon))
+
+
+def thin(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> pd.DataFrame:
+    """Draw members, by a seed that comes from the day, and keep all their rows; about `at_most` rows stay."""
+    if len(keys) <= at_most:
+        return keys
+    member, members = pd.factorize(keys["member_id"], sort=True)
+    drawn = np.random.default_rng(as_of.number).random(len(members)) < at_most / len(keys)
+    return keys[drawn[member]].reset_index(drop=True)
+
+
+def slim(rows: Rows) -> Rows:
+    """Halve the memory of the numbers: float32 is what every model keeps of them."""
+    numbers = {spec.name: np.float32 for spec in rows.specs if spec.kind == "number"}
+    return replace(rows, values=rows.values.astype(numbers, copy=False))
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:

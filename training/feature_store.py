@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -57,42 +57,31 @@ def apply(home: Home) -> bool:
     return True
 
 
-def historical_rows(home: Home, task: Task, as_of: AsOf) -> Rows:
-    """Read a task's rows through Feast's point-in-time join; equal to `read_rows`, row by row.
+def task_keys(home: Home, task: Task, as_of: AsOf) -> pd.DataFrame:
+    """Read the (n, k) keys of a task's rows off its snapshot, ordered; `MissingError` when it was not built."""
+    path = str(SnapshotFolder.open(home.snapshots, as_of).path(task.views[0])).replace("'", "''")
+    names = ", ".join(task.keys)
+    with duckdb.connect(":memory:") as connection:
+        return connection.execute(
+            f"SELECT {names} FROM read_parquet('{path}') WHERE {task.where} ORDER BY {names}"
+        ).df()
 
-    The snapshot must have been built: `MissingError` otherwise. Every view of the task is joined on keys of the task.
-    """
-    return historical_cutoffs(home, task, (as_of,))[0]
 
+def historical_rows(home: Home, task: Task, as_of: AsOf, keys: pd.DataFrame) -> Rows:
+    """Read rows of a task through Feast's point-in-time join; for all `task_keys` equal to `read_rows`, row by row.
 
-def historical_cutoffs(home: Home, task: Task, as_ofs: Sequence[AsOf]) -> tuple[Rows, ...]:
-    """Read a task's rows at several days in one join, in the order of the days.
-
+    keys: (n, k) text, unique, indexed from 0; a key that the snapshot does not have gets NaN and None.
     A row takes values of its own snapshot alone: Feast drops what is younger than the row's day or was created after
-    it, and the views' time to live drops what is older.
+    it, and the views' time to live drops what is older. Every view of the task is joined on keys of the task.
     """
-    keys = [_keys(SnapshotFolder.open(home.snapshots, as_of), task) for as_of in as_ofs]
     specs = tuple(spec for view in task.views for spec in features_of(view))
-    ends = np.cumsum([0, *(len(frame) for frame in keys)])
-    joined = _joined(home, task, keys, as_ofs) if ends[-1] else None
-    return tuple(
-        Rows(
-            task,
-            as_of,
-            frame,
-            pd.DataFrame(
-                {
-                    spec.name: joined[spec.name][start:end]
-                    if joined
-                    else np.empty(0, np.float64 if spec.kind == "number" else object)
-                    for spec in specs
-                },
-                copy=False,
-            ),
-            specs,
+    if len(keys):
+        values = pd.DataFrame(_joined(home, task, keys, as_of), copy=False)
+    else:
+        values = pd.DataFrame(
+            {spec.name: np.empty(0, np.float64 if spec.kind == "number" else object) for spec in specs}
         )
-        for as_of, frame, start, end in zip(as_ofs, keys, ends[:-1], ends[1:], strict=True)
-    )
+    return Rows(task, as_of, keys, values, specs)
 
 
 def materialize(home: Home, as_of: AsOf) -> int:
@@ -110,22 +99,9 @@ def materialize(home: Home, as_of: AsOf) -> int:
     return sum(PackedReader(home.online).count(view) for view in views)
 
 
-def _keys(folder: SnapshotFolder, task: Task) -> pd.DataFrame:
-    path = str(folder.path(task.views[0])).replace("'", "''")
-    names = ", ".join(task.keys)
-    with duckdb.connect(":memory:") as connection:
-        return connection.execute(
-            f"SELECT {names} FROM read_parquet('{path}') WHERE {task.where} ORDER BY {names}"
-        ).df()
-
-
-def _joined(home: Home, task: Task, keys: Sequence[pd.DataFrame], as_ofs: Sequence[AsOf]) -> dict[str, np.ndarray]:
-    """(n,) values of each feature, in the order of the stacked keys."""
-    entities = pd.concat(
-        [frame.assign(event_timestamp=pd.Timestamp(as_of.instant)) for frame, as_of in zip(keys, as_ofs, strict=True)],
-        ignore_index=True,
-    )
-    entities[ROW] = np.arange(len(entities))
+def _joined(home: Home, task: Task, keys: pd.DataFrame, as_of: AsOf) -> dict[str, np.ndarray]:
+    """(n,) values of each feature, in the order of the keys."""
+    entities = keys.assign(event_timestamp=pd.Timestamp(as_of.instant), **{ROW: np.arange(len(keys))})
     with feature_store(home) as store:
         job = store.get_historical_features(
             entities, features=store.get_feature_service(task.name), filter_by_created_timestamp=True

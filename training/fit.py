@@ -50,8 +50,8 @@ def known(workspace: Workspace, task: str, made_of: Mapping[str, str]) -> Regist
 def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mapping[str, str]) -> Registered:
     """Back-test a trainer beside the simplest peers and the champion, fit it on the latest cutoffs and register it."""
     task = recipe.task
-    examples = Examples(workspace, task)
     laid = folds(workspace, task, tests=1)
+    examples = Examples(workspace, task, [fold.test for fold in laid])
     test = run_backtest(workspace, examples, {task.name: trainer, **simplest(task)}, laid)
     report = build_report(test, task.name, versions=made_of)
     gate = compare(workspace, recipe, examples, test, laid)

@@ -40,7 +40,7 @@ def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:
     if _made_of(target, made_of):
         return target
     bundle = load_bundle(champion.folder / "bundle")
-    table = bundle.model.score(Examples(workspace, bundle.task).rows(as_of)).table
+    table = bundle.model.score(Examples(workspace, bundle.task, ()).rows(as_of)).table
 
     def fill(folder: Path) -> dict[str, Any]:
         table.to_parquet(folder / SCORES, index=False)

@@ -26,6 +26,7 @@ class TrainingSettings(Settings):
     trains: cutoffs a model is fitted on.
     tests: cutoffs that `recsys evaluate` tests on; `recsys train` tests on the last one.
     min_history: days of orders that must lie before the earliest cutoff.
+    max_rows: rows of a training cutoff, about; where there are more, members are drawn.
     keep: recommendations published for each member.
     """
 
@@ -33,6 +34,7 @@ class TrainingSettings(Settings):
     trains: int = Field(default=4, ge=1)
     tests: int = Field(default=2, ge=1)
     min_history: int = Field(default=84, ge=1)
+    max_rows: int = Field(default=80_000, ge=1)
     keep: int = Field(default=100, ge=1)
 
 

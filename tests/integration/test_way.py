@@ -1,0 +1,232 @@
+"""The whole way of a retailer, by the command alone: files in, tables, features, models, ledger, publication."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from recsys.artifacts.publication import Publication
+from recsys.core.config import Home
+from recsys.store.database import database
+from recsys.store.packed import PackedReader
+from recsys.store.promotions import history
+from tests.shop import make_frames
+from training import cli
+
+SETTINGS = """
+timezone = "Asia/Shanghai"
+
+[source]
+folder = "export"
+
+[tables.orders]
+from = "线上订单.csv"
+casts = { "件数" = "DOUBLE", "实付" = "DOUBLE" }
+
+[tables.orders.columns]
+order_id = "单号"
+member_id = "会员"
+product_id = "商品"
+ordered_at = "下单时间"
+quantity = "件数"
+amount = "实付"
+
+[training]
+trains = 2
+tests = 1
+min_history = 56
+keep = 30
+
+[tasks.churn]
+horizon = 14
+model = { booster = { rounds = ROUNDS, min_leaf = 5 } }
+
+[tasks.repurchase]
+horizon = 28
+model = { booster = { rounds = 5 }, knots = [7, 14, 28] }
+
+[tasks.new_product.model]
+booster = { rounds = 5, min_leaf = 5 }
+
+[tasks.recommend.model]
+booster = { rounds = 5, leaves = 7 }
+"""
+NAMES = {
+    "order_id": "单号",
+    "member_id": "会员",
+    "product_id": "商品",
+    "ordered_at": "下单时间",
+    "quantity": "件数",
+    "amount": "实付",
+}
+
+Command = Callable[..., tuple[int, str]]
+
+
+class Shop:
+    """A retailer's working folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = Home(root / "家")
+
+    def settle(self, rounds: int) -> None:
+        """Write recsys.toml."""
+        (self.root / "recsys.toml").write_text(SETTINGS.replace("ROUNDS", str(rounds)), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    made = Shop(tmp_path_factory.mktemp("商城"))
+    export = made.root / "export"
+    export.mkdir()
+    frames = make_frames(members=60, days=200)
+    orders = frames.pop("orders").rename(columns=NAMES)
+    orders["实付"] = orders["实付"].round(2).astype(str)
+    orders.loc[orders.index[3], "实付"] = "十元"
+    orders.to_csv(export / "线上订单.csv", index=False)
+    for name, frame in frames.items():
+        frame.to_parquet(export / f"{name}.parquet", index=False)
+    made.settle(20)
+    return made
+
+
+@pytest.fixture
+def recsys(shop: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("RECSYS_HOME", str(shop.home.root))
+    monkeypatch.setenv("RECSYS_USER", "王芳")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("RECSYS_DATABASE_URL", raising=False)
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["recsys", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capfd.readouterr()
+        code = caught.value.code
+        return (int(code) if code is not None else 0), out + err
+
+    return run
+
+
+def champion(shop: Shop, task: str) -> str:
+    with database(shop.home.database) as engine:
+        return history(engine, task)[-1].version
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("features",), 4, "recsys ingest"),
+        (("publish",), 4, "recsys ingest"),
+        (("train", "everything"), 4, "recsys ingest"),
+        (("ingest", "--sample", "nobody"), 2, "complete-journey"),
+        (("ingest", "--config", "no.toml"), 2, "no.toml"),
+    ],
+)
+def test_a_step_taken_too_early_or_wrongly_says_what_to_do(
+    recsys: Command, words: tuple[str, ...], code: int, said: str
+) -> None:
+    found, text = recsys(*words)
+    assert (found, said in text) == (code, True), text
+    assert "Traceback" not in text
+
+
+def test_validate_checks_and_writes_nothing(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("validate")
+    assert code == 0, text
+    assert not shop.home.tables.exists()
+
+
+def test_ingest_keeps_the_good_rows_and_sets_the_bad_one_apart(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("ingest")
+    assert code == 0, text
+    rejected = pd.read_parquet(shop.home.quarantine / "orders.parquet")
+    assert len(rejected) == 1
+    assert "十元" in rejected.to_json(force_ascii=False)
+    assert "unchanged" in recsys("ingest")[1]
+
+
+def test_training_registers_promotes_and_is_not_repeated(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("train", "all", "--promote")
+    assert code == 0, text
+    for task in ("repurchase", "churn", "new_product", "recommend"):
+        assert f"{task}: version 1 is the champion" in text
+    code, text = recsys("train", "churn", "--promote")
+    assert code == 0
+    assert "churn: version 1" in text
+    assert "champion" not in text
+
+
+def test_publish_scores_everybody_but_those_who_opted_out(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("publish")
+    assert code == 0, text
+    publication = Publication.open_current(shop.home.publications)
+    members = pd.read_parquet(shop.root / "export" / "members.parquet")
+    refused = members.loc[~members["consent_personalised"].fillna(value=True).astype(bool), "member_id"]
+    assert len(refused) > 0
+    assert all(publication.refused(member) for member in refused)
+    assert publication.model_versions == dict.fromkeys(("repurchase", "churn", "new_product", "recommend"), "1")
+    assert len(publication.popular) > 0
+    code, text = recsys("publish")
+    assert code == 0
+    assert "is current and of the same tables and models" in text
+
+
+def test_materialize_fills_the_online_store(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("materialize")
+    assert code == 0, text
+    publication = Publication.open_current(shop.home.publications)
+    member = publication.members.text(0)
+    assert PackedReader(shop.home.online).read("member", [member]).found.all()
+
+
+def test_a_worse_challenger_is_refused_unless_forced_with_a_reason(recsys: Command, shop: Shop) -> None:
+    shop.settle(1)
+    code, text = recsys("train", "churn", "--promote")
+    assert code == 6, text
+    assert "significantly worse" in text
+    assert champion(shop, "churn") == "1"
+    assert recsys("promote", "churn", "--force")[0] == 2
+    code, text = recsys("promote", "churn", "--force", "--why", "试一试")
+    assert code == 0, text
+    assert champion(shop, "churn") == "2"
+
+
+def test_rollback_brings_the_earlier_champion_back(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("rollback", "churn", "--why", "回到原来")
+    assert code == 0, text
+    assert champion(shop, "churn") == "1"
+    assert recsys("rollback", "churn")[0] == 6
+    code, text = recsys("runs", "churn")
+    assert code == 0
+    for part in ("王芳", "回到原来", "champion", "auc"):
+        assert part in text
+
+
+def test_evaluate_writes_a_report_that_names_every_peer(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("evaluate", "churn")
+    assert code == 0, text
+    report = json.loads((shop.home.reports / "churn.json").read_text(encoding="utf-8"))
+    names = [scorer["name"] for scorer in report["scorers"]]
+    assert names[0] == "churn"
+    assert len(names) >= 3
+    page = (shop.home.reports / "churn.html").read_text(encoding="utf-8")
+    assert all(name in page and name in text for name in names)
+
+
+def test_new_days_are_added_and_published_anew(recsys: Command, shop: Shop) -> None:
+    before = Publication.open_current(shop.home.publications).as_of
+    old = pd.read_csv(shop.root / "export" / "线上订单.csv", dtype=str)
+    day = old.tail(20).copy()
+    day["单号"] = "新-" + day["单号"]
+    day["下单时间"] = f"{before.day}T04:00:00"
+    day.to_csv(shop.root / "export" / "线上订单.csv", index=False)
+    assert recsys("ingest")[0] == 0
+    code, text = recsys("publish")
+    assert code == 0, text
+    assert Publication.open_current(shop.home.publications).as_of == before.plus(days=1)
