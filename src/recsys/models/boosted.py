@@ -12,6 +12,8 @@ from recsys.core.config import Settings
 from recsys.core.errors import ArtifactError
 from recsys.models.encoding import Encoder, Floats, Matrix
 
+MANY_CELLS = 5_000_000  # rows x features from which a second core is worth its waiting
+
 
 class BoosterConfig(Settings):
     """How LightGBM grows its trees; the names in brackets are LightGBM's own.
@@ -24,8 +26,10 @@ class BoosterConfig(Settings):
     feature_share: share of features each tree may use (feature_fraction).
     row_share: share of rows each tree sees (bagging_fraction, drawn anew every tree).
     bins: histogram bins a feature (max_bin).
+    smoothing: how alike the values of a category are held until their rows say otherwise (cat_smooth and cat_l2).
+    group_rows: rows a group of category values needs (min_data_per_group).
     seed: of all its draws.
-    threads: processor cores; the trees do not depend on it.
+    threads: processor cores for large data (small data is faster on one); the trees do not depend on it.
     """
 
     rounds: int = Field(default=200, ge=1, le=5000)
@@ -36,6 +40,8 @@ class BoosterConfig(Settings):
     feature_share: float = Field(default=0.5, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
     bins: int = Field(default=127, ge=2, le=255)
+    smoothing: float = Field(default=100.0, ge=0)
+    group_rows: int = Field(default=300, ge=1)
     seed: int = Field(default=7, ge=0)
     threads: int = Field(default=2, ge=1)
 
@@ -56,7 +62,8 @@ class Boosted:
         """(n,) probabilities of rows that the encoder has already turned into a matrix."""
         if not len(matrix):
             return np.empty(0)
-        return np.asarray(self.trees.predict(matrix, num_threads=self.threads), dtype=np.float64)
+        threads = self.threads if matrix.size >= MANY_CELLS else 1
+        return np.asarray(self.trees.predict(matrix, num_threads=threads), dtype=np.float64)
 
     def gain(self) -> dict[str, float]:
         """Total gain of the splits on each feature, largest first."""
@@ -88,12 +95,13 @@ class Binned:
     def __init__(self, encoder: Encoder, matrix: Matrix, config: BoosterConfig) -> None:
         self._encoder = encoder
         self._config = config
+        self._parameters = _parameters(config, config.threads if matrix.size >= MANY_CELLS else 1)
         self._data = lgb.Dataset(
             matrix,
             label=np.zeros(len(matrix), dtype=np.float32),
             feature_name=[f"f{at}" for at in range(len(encoder.names))],
             categorical_feature=encoder.categories,
-            params=_parameters(config),
+            params=self._parameters,
             free_raw_data=True,
         )
 
@@ -102,7 +110,7 @@ class Binned:
         self._data.construct()
         self._data.set_label(y.astype(np.float32))
         self._data.set_weight(None if weight is None else weight.astype(np.float32))
-        trees = lgb.train(_parameters(self._config), self._data, num_boost_round=self._config.rounds)
+        trees = lgb.train(self._parameters, self._data, num_boost_round=self._config.rounds)
         # The trees that came back from text are the ones used, so that a saved model cannot score otherwise.
         again = lgb.Booster(model_str=trees.model_to_string())
         return Boosted(self._encoder, again, self._config.threads)
@@ -115,7 +123,7 @@ def grow(
     return Binned(encoder, encoder.encode(parts), config).grow(y, weight)
 
 
-def _parameters(config: BoosterConfig) -> dict[str, object]:
+def _parameters(config: BoosterConfig, threads: int) -> dict[str, object]:
     return {
         "objective": "binary",
         "num_leaves": config.leaves,
@@ -126,8 +134,11 @@ def _parameters(config: BoosterConfig) -> dict[str, object]:
         "bagging_fraction": config.row_share,
         "bagging_freq": 1,
         "max_bin": config.bins,
+        "cat_smooth": config.smoothing,
+        "cat_l2": config.smoothing,
+        "min_data_per_group": config.group_rows,
         "seed": config.seed,
-        "num_threads": config.threads,
+        "num_threads": threads,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,

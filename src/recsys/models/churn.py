@@ -32,7 +32,7 @@ class ChurnConfig(Settings):
     folds: groups of members for calibration when there is a single cutoff.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=200, leaves=15, learning_rate=0.03, min_leaf=40)
+    booster: BoosterConfig = BoosterConfig(rounds=200, leaves=7, learning_rate=0.03, min_leaf=40, feature_share=0.3)
     folds: int = Field(default=3, ge=2)
 
 

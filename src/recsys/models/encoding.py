@@ -80,6 +80,11 @@ class Encoder:
         return cls(tuple(data["names"]), {name: tuple(values) for name, values in data["vocabularies"].items()})
 
 
+def numbers(specs: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
+    """Keep the features that are numbers."""
+    return tuple(spec for spec in specs if spec.kind == "number")
+
+
 def _vocabulary(columns: list[pd.Series], *, min_rows: int, max_values: int) -> tuple[str, ...]:
     counts = pd.concat([column.dropna().astype(str).value_counts() for column in columns]).groupby(level=0).sum()
     kept = counts[counts >= min_rows]
