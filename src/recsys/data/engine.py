@@ -12,6 +12,7 @@ def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
     """Open a connection whose sessions speak UTC: in memory, or over a file of its own."""
     connection = duckdb.connect(str(database) if database else ":memory:")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
