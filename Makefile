@@ -32,9 +32,9 @@ bench: .venv/.installed ## Timings, as ratios to a limit or a peer in the same r
 stop: ## Stop the service that the demo left running
 	@$(BIN)/recsys stop
 
-clean: ## Remove the environment and everything the demo made
+clean: ## Remove the environment and the .recsys folder
 	-@$(BIN)/recsys stop
-	rm -rf .venv $(RECSYS_HOME)
+	rm -rf .venv .recsys
 
 lock: .venv/.installed ## Compile the dependency set anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file constraints.txt

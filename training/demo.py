@@ -3,6 +3,7 @@
 All steps run in one process, as each of the libraries that they need takes seconds to import.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
-from recsys.core.errors import RecsysError
+from recsys.core.errors import MissingError, RecsysError
 from training.cli import EXIT_CODES, describe
 from training.examples import run_features
 from training.fit import run_train
@@ -27,6 +28,8 @@ from training.publish import run_materialize, run_publish
 from training.screen import Screen
 from training.settings import CONFIG, Project
 from training.workspace import Workspace
+
+SWAPPED_WITHIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -86,17 +89,21 @@ def timed(step: Step, workspace: Workspace) -> Taken:
 
 
 def serve(workspace: Workspace, port: int) -> None:
-    """Start the service in the background, unless it already answers."""
+    """Start the service in the background, unless it runs already, and wait until it serves what was just published."""
     ready = f"http://127.0.0.1:{port}/readyz"
-    if not answers(ready):
-        start("serve", service_command(port), workspace.home, ready=ready)
+    start("serve", service_command(port), workspace.home, ready=ready)
+    wanted = Publication.open_current(workspace.home.publications).name
+    deadline = time.monotonic() + SWAPPED_WITHIN
+    while (answers(ready) or {}).get("publication") != wanted:
+        if time.monotonic() > deadline:
+            raise MissingError(f"a service of {wanted} on port {port}", "make stop")
+        time.sleep(0.1)
 
 
 def reset_peak() -> None:
     """Forget the peak of this process' memory so far, where the kernel lets us (Linux)."""
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5", encoding="utf-8")
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_megabytes() -> float:

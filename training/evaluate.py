@@ -22,9 +22,7 @@ def run_evaluate(workspace: Workspace, name: str, *, with_peers: bool) -> None:
         build_all(workspace, tuple(sorted({day for fold in laid for day in (*fold.trains, fold.test)})))
         trainer = workspace.trainer(recipe)
         rivals = peers_of(task) if with_peers else {}
-        test = run_backtest(
-            workspace, Examples(workspace, task, [fold.test for fold in laid]), {task.name: trainer, **rivals}, laid
-        )
+        test = run_backtest(workspace, Examples(workspace, task), {task.name: trainer, **rivals}, laid)
         report = build_report(test, task.name, versions=identity(workspace, task, trainer.config))
         workspace.home.reports.mkdir(parents=True, exist_ok=True)
         write_report(report, workspace.home.reports, task.name)
@@ -42,8 +40,9 @@ def run_backtest(
         return backtest(
             trainers,
             laid,
-            examples,
+            examples.test,
             lambda _done, _total, what: advance(what),
+            teaching=examples.teaching,
             truth=examples.truth if task.name == "recommend" else None,
         )
 

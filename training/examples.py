@@ -1,4 +1,4 @@
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,35 +18,47 @@ from training.workspace import Workspace
 class Examples:
     """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
-    A cutoff that is only learnt from and has more than `max_rows` rows is thinned: members are drawn, other ones at
-    every cutoff, and kept with all their rows, so that shares and probabilities stay what they are. Tests are never
-    thinned.
+    A cutoff that teaches and has more than `max_rows` rows is thinned: members are drawn, other ones at every cutoff,
+    and kept with all their rows, so that shares and probabilities stay what they are. Tests are whole.
     """
 
-    def __init__(self, workspace: Workspace, task: Task, tests: Collection[AsOf]) -> None:
+    def __init__(self, workspace: Workspace, task: Task) -> None:
         self.task = task
         self._workspace = workspace
-        self._tests = frozenset(tests)
-        self._known: dict[AsOf, Example] = {}
+        self._teaching: dict[AsOf, Example] = {}
 
-    def __call__(self, as_of: AsOf) -> Example:
-        """Return rows through the feature store's point-in-time join, and what happened after."""
-        if as_of not in self._known:
-            whole = as_of in self._tests
-            rows = self.rows(as_of, None if whole else self._workspace.project.training.max_rows)
-            self._known[as_of] = Example(rows, label(self._workspace.tables, rows))
-        return self._known[as_of]
+    def test(self, as_of: AsOf) -> Example:
+        """Return all rows of a cutoff through the feature store's point-in-time join, and what happened after."""
+        return self._labelled(self.rows(as_of))
 
-    def rows(self, as_of: AsOf, at_most: int | None = None) -> Rows:
-        """Return the rows alone, as scoring wants them; with `at_most`, those of about so many."""
-        snapshot(self._workspace, as_of)
-        home = self._workspace.home
-        keys = task_keys(home, self.task, as_of)
-        return slim(historical_rows(home, self.task, as_of, keys if at_most is None else thin(keys, at_most, as_of)))
+    def teaching(self, as_of: AsOf) -> Example:
+        """Return the rows of a cutoff that is learnt from, and what happened after; remembered."""
+        if as_of not in self._teaching:
+            rows = self._rows(as_of, thin(self._keys(as_of), self._workspace.project.training.max_rows, as_of))
+            self._teaching[as_of] = self._labelled(rows)
+        return self._teaching[as_of]
+
+    def rows(self, as_of: AsOf) -> Rows:
+        """Return all rows of a day, as scoring wants them."""
+        return self._rows(as_of, self._keys(as_of))
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
         """Return every (member_id, product_id) bought within the horizon, among the rows or not."""
         return bought(self._workspace.tables, Window.after(as_of, days=self.task.horizon))
+
+    def exist(self, cutoffs: tuple[AsOf, ...]) -> bool:
+        """Tell whether the task has a row at any of these cutoffs: who never launches has no launch to score."""
+        return any(len(self._keys(as_of)) for as_of in cutoffs)
+
+    def _keys(self, as_of: AsOf) -> pd.DataFrame:
+        snapshot(self._workspace, as_of)
+        return task_keys(self._workspace.home, self.task, as_of)
+
+    def _rows(self, as_of: AsOf, keys: pd.DataFrame) -> Rows:
+        return slim(historical_rows(self._workspace.home, self.task, as_of, keys))
+
+    def _labelled(self, rows: Rows) -> Example:
+        return Example(rows, label(self._workspace.tables, rows))
 
 
 def thin(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> pd.DataFrame:
@@ -71,31 +83,18 @@ def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:
 
 def folds(workspace: Workspace, task: Task, tests: int) -> tuple[Fold, ...]:
     """Lay the folds of a task's back-test by the project's settings."""
-    settings = workspace.project.training
+    laid = workspace.project.training
     tables = workspace.tables
-    return plan(
-        tables.first,
-        tables.end,
-        task.horizon,
-        step=settings.step,
-        tests=tests,
-        trains=settings.trains,
-        min_history=settings.min_history,
-    )
+    cutoffs = {"step": laid.step, "trains": laid.trains, "min_history": laid.min_history}
+    return plan(tables.first, tables.end, task.needs, tests=tests, **cutoffs)
 
 
 def last_cutoffs(workspace: Workspace, task: Task) -> tuple[AsOf, ...]:
     """Lay the cutoffs of the model that is put to use."""
-    settings = workspace.project.training
+    laid = workspace.project.training
     tables = workspace.tables
-    return final_cutoffs(
-        tables.first,
-        tables.end,
-        task.horizon,
-        step=settings.step,
-        trains=settings.trains,
-        min_history=settings.min_history,
-    )
+    cutoffs = {"step": laid.step, "trains": laid.trains, "min_history": laid.min_history}
+    return final_cutoffs(tables.first, tables.end, task.needs, **cutoffs)
 
 
 def needed(workspace: Workspace) -> tuple[AsOf, ...]:
@@ -113,8 +112,7 @@ def run_features(workspace: Workspace, text: str) -> None:
     """Compute the snapshot of one day, or all that are needed."""
     days = (workspace.as_of(text),) if text else needed(workspace)
     build_all(workspace, days)
-    for as_of in days:
-        workspace.screen.say(f"{as_of}: {snapshot(workspace, as_of).folder}")
+    workspace.screen.say(f"{workspace.home.snapshots}: {', '.join(map(str, days))}")
 
 
 def build_all(workspace: Workspace, days: tuple[AsOf, ...]) -> None:

@@ -1,9 +1,12 @@
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from recsys.artifacts.bundle import ModelBundle, load_bundle, save_bundle
+from recsys.core.errors import MissingError, PromotionError
 from recsys.core.frames import TrainingSet
+from recsys.core.task import Task
 from recsys.evaluation.backtest import Backtest, Fold
 from recsys.evaluation.peers import simplest
 from recsys.evaluation.record import save_backtest
@@ -13,52 +16,73 @@ from training.evaluate import run_backtest, write_report
 from training.examples import Examples, build_all, folds, last_cutoffs, needed
 from training.gate import RECORD, Gate, recorded
 from training.identity import identity
-from training.promote import promote
+from training.promote import promote, raise_first
+from training.score import BUNDLE
 from training.tracking import Registered
 from training.workspace import Workspace
-
-BUNDLE = "bundle"
 
 
 def run_train(workspace: Workspace, name: str, promote_as: str | None) -> None:
     """Train and register one task, or all; with `promote_as`, that user promotes what its gate lets through.
 
-    A task whose tables, settings and code have not changed since a version was fitted is not fitted again.
+    A task that has nothing to predict in these tables is left out of all, and is refused by its name. A refusal of one
+    task's gate keeps no other task from being trained.
     """
     build_all(workspace, needed(workspace))
+    refused: list[PromotionError] = []
     for task in workspace.tasks(name):
         recipe = workspace.recipe(task)
+        if not predictable(workspace, recipe.task):
+            if name != "all":
+                raise MissingError(f"rows of {task} in the tables", "recsys ingest")
+            workspace.screen.say(f"{task}: the tables have nothing to predict; left out")
+            continue
         trainer = workspace.trainer(recipe)
         made_of = identity(workspace, recipe.task, trainer.config)
-        registered = known(workspace, task, made_of)
-        if registered is None:
-            registered = train(workspace, recipe, trainer, made_of)
-        metric = Gate.read(registered.folder).metric
-        found = f"{metric} {registered.metrics[metric]:.4f}, horizon {recipe.task.horizon} days"
+        registered = standing(workspace, task, made_of) or train(workspace, recipe, trainer, made_of)
+        value = registered.metrics.get(recipe.task.metric, math.nan)
+        found = f"{recipe.task.metric} {value:.4f}, horizon {recipe.task.horizon} days"
         workspace.screen.say(f"{task}: version {registered.version}, {found}")
         if promote_as and "challenger" in registered.aliases:
-            promote(workspace, task, who=promote_as, why="trained and promoted in one command", force=False)
-            workspace.screen.say(f"{task}: version {registered.version} is the champion")
+            try:
+                promote(workspace, task, who=promote_as, why="trained and promoted in one command", force=False)
+                workspace.screen.say(f"{task}: version {registered.version} is the champion")
+            except PromotionError as error:
+                refused.append(error)
+    raise_first(workspace, refused)
 
 
-def known(workspace: Workspace, task: str, made_of: Mapping[str, str]) -> Registered | None:
-    """Return the newest version that was made of just this, or None."""
-    found = (item for item in workspace.tracking.versions(task) if made_of.items() <= dict(item.params).items())
-    return next(found, None)
+def predictable(workspace: Workspace, task: Task) -> bool:
+    """Tell whether the tables have rows of a task to learn from, for its back-test and for its use."""
+    examples = Examples(workspace, task)
+    spans = [fold.trains for fold in folds(workspace, task, tests=1)]
+    return all(examples.exist(cutoffs) for cutoffs in (*spans, last_cutoffs(workspace, task)))
+
+
+def standing(workspace: Workspace, task: str, made_of: Mapping[str, str]) -> Registered | None:
+    """Return the champion, or the challenger that was measured against it, if it was made of just this; else None."""
+    tracking = workspace.tracking
+    champion, challenger = tracking.alias(task, "champion"), tracking.alias(task, "challenger")
+    if champion is not None and made_of.items() <= dict(champion.params).items():
+        return champion
+    if challenger is None or not made_of.items() <= dict(challenger.params).items():
+        return None
+    measured_against = Gate.read(tracking.folder(challenger)).champion
+    return challenger if measured_against == (champion.version if champion else "") else None
 
 
 def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mapping[str, str]) -> Registered:
     """Back-test a trainer beside the simplest peers and the champion, fit it on the latest cutoffs and register it."""
     task = recipe.task
+    examples = Examples(workspace, task)
     laid = folds(workspace, task, tests=1)
-    examples = Examples(workspace, task, [fold.test for fold in laid])
     test = run_backtest(workspace, examples, {task.name: trainer, **simplest(task)}, laid)
     report = build_report(test, task.name, versions=made_of)
     gate = compare(workspace, recipe, examples, test, laid)
     cutoffs = last_cutoffs(workspace, task)
     with workspace.screen.step(f"{task.name}: fit", 1) as advance:
         advance(f"{len(cutoffs)} cutoffs up to {cutoffs[-1]}")
-        training = TrainingSet(tuple(examples(as_of) for as_of in cutoffs))
+        training = TrainingSet(tuple(examples.teaching(as_of) for as_of in cutoffs))
         model = trainer.fit(training)
     metrics = report.flat
     bundle = ModelBundle(
@@ -73,6 +97,7 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
     )
     params = {
         **made_of,
+        "metric": report.metric,
         "cutoffs": " ".join(map(str, cutoffs)),
         "tests": " ".join(str(fold.test) for fold in laid),
         "features": str(len(training.specs)),
@@ -92,8 +117,8 @@ def compare(workspace: Workspace, recipe: Recipe, examples: Examples, test: Back
     champion = workspace.tracking.alias(task.name, "champion")
     if champion is None:
         return Gate.first(task.metric)
-    theirs = recorded(champion, task, laid)
+    theirs = recorded(workspace.tracking, champion, task, laid, workspace.tables.digest)
     if theirs is None:
-        settings = load_bundle(champion.folder / BUNDLE).config
+        settings = load_bundle(workspace.tracking.folder(champion) / BUNDLE).config
         theirs = run_backtest(workspace, examples, {"champion": workspace.trainer(recipe, settings)}, laid)
     return Gate.between(test, theirs, champion.version)

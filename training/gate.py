@@ -8,7 +8,7 @@ from recsys.core.task import Task
 from recsys.evaluation.backtest import Backtest, Fold
 from recsys.evaluation.gate import GateVerdict, no_worse
 from recsys.evaluation.record import load_backtest
-from training.tracking import Registered
+from training.tracking import Registered, Tracking
 
 GATE = "gate.json"
 RECORD = "backtest"
@@ -56,12 +56,15 @@ class Gate:
             raise PromotionError(task, version, self.reason)
 
 
-def recorded(champion: Registered, task: Task, laid: tuple[Fold, ...]) -> Backtest | None:
-    """Return the champion's own back-test when it tested the same horizon on all cutoffs of these folds, else None."""
-    if champion.params.get("horizon") != str(task.horizon):
+def recorded(
+    tracking: Tracking, champion: Registered, task: Task, laid: tuple[Fold, ...], tables_digest: str
+) -> Backtest | None:
+    """Return the champion's own back-test when it is of the same tables, horizon and all these cutoffs, else None."""
+    same = {"horizon": str(task.horizon), "tables_digest": tables_digest}
+    if not same.items() <= dict(champion.params).items():
         return None
     try:
-        known = load_backtest(champion.folder / RECORD, task)
+        known = load_backtest(tracking.folder(champion) / RECORD, task)
     except ArtifactError:
         return None
     return known if {fold.test for fold in laid} <= {fold.fold.test for fold in known.folds} else None

@@ -1,6 +1,7 @@
 """Starting, finding and stopping what runs beside the command: the service and MLflow's pages."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recsys.core.config import Home
-from recsys.core.errors import MissingError
+from recsys.core.errors import ConfigError, MissingError
 
 SERVICE = "serving.service:service"
 READY_WITHIN = 90.0
+STOPPED_WITHIN = 10.0
 
 
 def tool(name: str) -> str:
@@ -41,18 +43,23 @@ def environment(home: Home) -> dict[str, str]:
 def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:
     """Start a command in the background and wait until the URL `ready` answers 200; return its process id.
 
-    Its output goes to `<home>/run/<name>.log`. `MissingError` names that log when it ends or is not ready in time.
+    One that runs already is left running. Its output goes to `<home>/run/<name>.log`. `ConfigError` when something
+    else answers at that address; `MissingError` names the log when the command ends or is not ready in time.
     """
+    if (known := running(name, home)) is not None:
+        return known
+    if answers(ready) is not None:
+        raise ConfigError("port", f"something else answers at {ready}")
     home.run.mkdir(parents=True, exist_ok=True)
     log = home.run / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=environment(home), start_new_session=True
         )
-    _pid_file(home, name).write_text(str(process.pid), encoding="utf-8")
+    _pid_file(home, name).write_text(f"{process.pid} {_born(process.pid)}", encoding="utf-8")
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
-        if answers(ready):
+        if answers(ready) is not None:
             return process.pid
         time.sleep(0.2)
     stop(name, home)
@@ -60,11 +67,11 @@ def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:
 
 
 def running(name: str, home: Home) -> int | None:
-    """Return the process id of a command started before, when it is still alive."""
+    """Return the process id of a command started before, when it is still the same process."""
     with contextlib.suppress(OSError, ValueError):
-        pid = int(_pid_file(home, name).read_text(encoding="utf-8"))
-        os.kill(pid, 0)
-        return pid
+        pid, born = _pid_file(home, name).read_text(encoding="utf-8").split()
+        os.kill(int(pid), 0)
+        return int(pid) if _born(int(pid)) == born else None
     return None
 
 
@@ -76,7 +83,7 @@ def stop(name: str, home: Home) -> bool:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + STOPPED_WITHIN
     while time.monotonic() < deadline and _alive(pid):
         time.sleep(0.1)
     with contextlib.suppress(ProcessLookupError):
@@ -84,19 +91,31 @@ def stop(name: str, home: Home) -> bool:
     return True
 
 
-def answers(url: str) -> bool:
-    """Tell whether a URL answers 200 within a second."""
+def answers(url: str) -> dict[str, object] | None:
+    """Return the JSON that a URL answers with 200 within a second, {} when it is no JSON object, or None."""
     try:
         with urllib.request.urlopen(url, timeout=1) as response:
-            return bool(response.status == 200)
+            found = json.load(response) if response.status == 200 else None
     except (urllib.error.URLError, OSError):
-        return False
+        return None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def names(home: Home) -> Mapping[str, int]:
     """Return what is running, by name."""
     found = {path.stem: running(path.stem, home) for path in sorted(home.run.glob("*.pid"))}
     return {name: pid for name, pid in found.items() if pid is not None}
+
+
+def _born(pid: int) -> str:
+    """When a process started, as the kernel counts it: a process id alone may come again; "-" where nobody tells."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return "-"
+    return text.rpartition(")")[2].split()[19]
 
 
 def _alive(pid: int) -> bool:

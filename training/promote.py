@@ -20,9 +20,22 @@ def run_promote(workspace: Workspace, name: str, *, who: str, why: str, force: b
     found = [task for task in workspace.tasks(name) if workspace.tracking.alias(task, "challenger")]
     if not found:
         raise MissingError(f"a challenger for {name}", "recsys train")
+    refused = []
     for task in found:
-        promoted = promote(workspace, task, who=who, why=why, force=force)
-        workspace.screen.say(f"{task}: version {promoted.version} is the champion")
+        try:
+            promoted = promote(workspace, task, who=who, why=why, force=force)
+            workspace.screen.say(f"{task}: version {promoted.version} is the champion")
+        except PromotionError as error:
+            refused.append(error)
+    raise_first(workspace, refused)
+
+
+def raise_first(workspace: Workspace, refused: list[PromotionError]) -> None:
+    """Raise the first refusal, after naming the others."""
+    for error in refused[1:]:
+        workspace.screen.say(f"{error.fields['task']}: {error.fields['reason']}")
+    if refused:
+        raise refused[0]
 
 
 def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool) -> Registered:
@@ -37,7 +50,7 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
     champion = tracking.alias(task, "champion")
     forced = False
     try:
-        Gate.read(challenger.folder).check(task, challenger.version, champion.version if champion else "")
+        Gate.read(tracking.folder(challenger)).check(task, challenger.version, champion.version if champion else "")
     except PromotionError:
         if not force:
             raise
@@ -68,7 +81,7 @@ def run_runs(workspace: Workspace, name: str) -> None:
             table = Table("version", "alias", "made", "deciding metric", title=task, title_justify="left")
             for version in workspace.tracking.versions(task):
                 made = datetime.fromtimestamp(version.created_ms / 1000, UTC).isoformat(" ", "minutes")
-                metric = Gate.read(version.folder).metric
+                metric = version.params.get("metric", "")
                 value = version.metrics.get(metric, float("nan"))
                 table.add_row(version.version, " ".join(version.aliases), made, f"{metric} {value:.4f}")
             workspace.screen.show(table)

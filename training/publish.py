@@ -1,43 +1,74 @@
+import json
 from pathlib import Path
+
+import pandas as pd
 
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.folders import write_text
+from recsys.core.task import Task
 from recsys.core.time import AsOf
 from training.content import content
-from training.examples import snapshot
+from training.examples import Examples, snapshot
+from training.identity import code_version
 from training.score import read_scores, score
+from training.tracking import Registered
 from training.workspace import Workspace
+
+MADE_OF = "MADE_OF.json"
 
 
 def run_publish(workspace: Workspace, text: str) -> None:
     """Score with every champion and make the publication of a day current, unless it already is."""
     as_of = workspace.as_of(text)
-    champions = {task: workspace.tracking.champion(task) for task in workspace.tasks("all")}
-    versions = {task: champion.version for task, champion in champions.items()}
-    if (standing := published(workspace, as_of, versions)) is not None:
-        workspace.screen.say(f"{standing} is current and of the same tables and models")
+    champions = {name: workspace.tracking.alias(name, "champion") for name in workspace.tasks("all")}
+    made_of = {
+        "as_of": str(as_of),
+        "tables_digest": workspace.tables.digest,
+        "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
+        "code_version": code_version(),
+        "keep": str(workspace.project.training.keep),
+        **{name: champion.version for name, champion in champions.items() if champion is not None},
+    }
+    if (folder := published(workspace, made_of)) is not None:
+        workspace.screen.say(f"{folder} is current and of the same tables and models")
         return
     with workspace.screen.step("publish", len(champions) + 2) as advance:
         scores = {}
-        for task, champion in champions.items():
-            advance(f"score {task}")
-            scores[task] = read_scores(score(workspace, champion, as_of))
+        for name, champion in champions.items():
+            advance(f"score {name}")
+            scores[name] = scored(workspace, workspace.recipe(name).task, champion, as_of)
         advance("put together")
+        versions = {name: champion.version for name, champion in champions.items() if champion is not None}
         whole = content(workspace.tables, snapshot(workspace, as_of), scores, versions)
         advance("write")
         folder = write_publication(workspace.home.publications, whole, keep=workspace.project.training.keep)
+        write_text(workspace.home.publications / MADE_OF, json.dumps({**made_of, "folder": folder.name}))
     workspace.screen.say(str(folder))
 
 
-def published(workspace: Workspace, as_of: AsOf, versions: dict[str, str]) -> Path | None:
-    """Return the current publication when it is of this day, these tables and these models, else None."""
+def scored(workspace: Workspace, task: Task, champion: Registered | None, as_of: AsOf) -> pd.DataFrame:
+    """Return a task's scores; none where there is nothing to score.
+
+    `MissingError` when there is, but no champion to do it.
+    """
+    if champion is not None:
+        return read_scores(score(workspace, champion, as_of))
+    if Examples(workspace, task).exist((as_of,)):
+        raise MissingError(f"a champion for {task.name}", "recsys promote")
+    texts = {name: pd.Series(dtype=object) for name in task.keys}
+    return pd.DataFrame({**texts, **{name: pd.Series(dtype=float) for name in task.scores}})
+
+
+def published(workspace: Workspace, made_of: dict[str, str]) -> Path | None:
+    """Return the current publication when it was made of just this and is whole, else None."""
     try:
-        standing = Publication.open_current(workspace.home.publications)
-    except (ArtifactError, MissingError):
+        current = Publication.open_current(workspace.home.publications)
+        known = json.loads((workspace.home.publications / MADE_OF).read_text(encoding="utf-8"))
+    except (ArtifactError, MissingError, OSError, ValueError):
         return None
-    same = (standing.as_of, standing.tables_digest, standing.model_versions)
-    return standing.folder if same == (as_of, workspace.tables.digest, versions) else None
+    return current.folder if known == {**made_of, "folder": current.folder.name} else None
 
 
 def run_materialize(workspace: Workspace, text: str) -> None:

@@ -7,10 +7,11 @@ from recsys.artifacts.bundle import load_bundle
 from recsys.core.errors import ArtifactError
 from recsys.core.folders import read_manifest, write_folder
 from recsys.core.time import AsOf
-from training.examples import Examples
+from training.examples import Examples, snapshot
 from training.tracking import Registered
 from training.workspace import Workspace
 
+BUNDLE = "bundle"
 SCORES = "scores.parquet"
 
 
@@ -35,12 +36,13 @@ def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:
         "version": champion.version,
         "as_of": str(as_of),
         "tables_digest": workspace.tables.digest,
+        "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
     }
     target = workspace.home.scores / champion.task / f"as_of={as_of}"
     if _made_of(target, made_of):
         return target
-    bundle = load_bundle(champion.folder / "bundle")
-    table = bundle.model.score(Examples(workspace, bundle.task, ()).rows(as_of)).table
+    bundle = load_bundle(workspace.tracking.folder(champion) / BUNDLE)
+    table = bundle.model.score(Examples(workspace, bundle.task).rows(as_of)).table
 
     def fill(folder: Path) -> dict[str, Any]:
         table.to_parquet(folder / SCORES, index=False)

@@ -1,9 +1,12 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsys.core.config import Settings, read_toml
+from recsys.core.errors import ConfigError
+from recsys.data.mapping import IngestConfig
+from recsys.models.catalog import CATALOG
 
 CONFIG = Path("recsys.toml")
 
@@ -44,10 +47,24 @@ class Project(Settings):
     training: TrainingSettings = TrainingSettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
 
+    @field_validator("tasks")
+    @classmethod
+    def _known_tasks(cls, tasks: dict[str, TaskSettings]) -> dict[str, TaskSettings]:
+        for name, settings in tasks.items():
+            if name not in CATALOG:
+                raise ValueError(f"{name} is none of {', '.join(CATALOG)}")
+            least = CATALOG[name].task.censored_from
+            if least is not None and settings.horizon is not None and settings.horizon < least:
+                raise ValueError(f"{name}.horizon must be at least {least}, as its model tells of so many days")
+        return tasks
+
     @classmethod
     def read(cls, path: Path = CONFIG) -> Self:
         """Read it from a file; without one, everything has its default."""
         data = read_toml(path) if path.exists() else {}
+        unknown = sorted(data.keys() - cls.model_fields.keys() - IngestConfig.model_fields.keys())
+        if unknown:
+            raise ConfigError(unknown[0], f"is no setting of {path.name}")
         return cls.checked({name: data[name] for name in cls.model_fields if name in data})
 
     def task(self, name: str) -> TaskSettings:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from recsys.core.config import Home
-from recsys.core.errors import MissingError
+from recsys.core.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,13 +16,16 @@ Alias = Literal["challenger", "champion"]
 
 @dataclass(frozen=True)
 class Registered:
-    """A model version of the registry and what was measured of it."""
+    """A model version of the registry and what was measured of it.
+
+    artifacts: URI of its run's artifacts; `Tracking.folder` brings them.
+    """
 
     task: str
     version: str
     run_id: str
     aliases: tuple[str, ...]
-    folder: Path
+    artifacts: str
     created_ms: int
     metrics: Mapping[str, float]
     params: Mapping[str, str]
@@ -49,11 +52,17 @@ class Tracking:
             import logging
 
             from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
 
             for name in ("mlflow.store.db.utils", "alembic"):
                 logging.getLogger(name).setLevel(logging.WARNING)
             self._home.mlflow.mkdir(parents=True, exist_ok=True)
-            self._opened = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            try:
+                client.search_experiments(max_results=1)
+            except MlflowException as error:
+                raise ConfigError("MLFLOW_TRACKING_URI", "no MLflow server answers there") from error
+            self._opened = client
         return self._opened
 
     def log(
@@ -122,6 +131,12 @@ class Tracking:
         found = self._client.search_model_versions(f"name = '{task}'")
         return tuple(self._registered(item) for item in sorted(found, key=lambda item: -int(item.version)))
 
+    def folder(self, registered: Registered) -> Path:
+        """Bring a version's artifacts into a folder: where they stand, or a copy of what a server keeps."""
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(artifact_uri=registered.artifacts, tracking_uri=self.uri))
+
     def _experiment(self, task: str) -> str:
         found = self._client.get_experiment_by_name(task)
         if found is not None:
@@ -130,18 +145,15 @@ class Tracking:
         return str(self._client.create_experiment(task, artifact_location=local))
 
     def _registered(self, found: "ModelVersion") -> Registered:
-        from mlflow.artifacts import download_artifacts
-
         run = self._client.get_run(str(found.run_id))
         # A registry entry read by search carries no aliases on SQLite, so they are read again by name.
         fresh = self._client.get_model_version(found.name, found.version)
-        folder = Path(download_artifacts(artifact_uri=run.info.artifact_uri, tracking_uri=self.uri))
         return Registered(
             task=str(found.name),
             version=str(found.version),
             run_id=str(found.run_id),
             aliases=tuple(sorted(str(alias) for alias in fresh.aliases)),
-            folder=folder,
+            artifacts=str(run.info.artifact_uri),
             created_ms=int(found.creation_timestamp or 0),
             metrics=run.data.metrics,
             params=run.data.params,

@@ -61,7 +61,10 @@ class Workspace:
         return recipe.trainer(changes or recipe.config.checked(self.project.task(recipe.task.name).model))
 
     def _own_horizon(self, task: Task) -> int:
+        """Whole weeks that cover the usual gaps, as they were before the days that models are tested on."""
         if task.name not in HORIZON_FROM_GAPS:
             return task.horizon
-        days = gap_quantile(self.tables.at(self.tables.end), USUAL_GAPS)
+        earlier = self.tables.end.plus(days=-LONGEST_HORIZON)
+        enough = earlier.number - self.tables.first.number >= LONGEST_HORIZON
+        days = gap_quantile(self.tables.at(earlier if enough else self.tables.end), USUAL_GAPS)
         return min(max(math.ceil(days / 7) * 7, 7), LONGEST_HORIZON)

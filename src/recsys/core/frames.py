@@ -43,8 +43,8 @@ class Labels:
     """What happened to the same rows in the window that starts at their as_of.
 
     y: (n, c) task-specific columns, aligned with the rows' keys: `y` (0 or 1) for churn, new_product and recommend; for
-        repurchase `days` (whole days from as_of to the next purchase day, >= 0; NaN = none seen before data ended) and
-        `observed` (days from as_of to the end of data, the same for every row).
+        repurchase `days` (whole days from as_of to the next purchase day, >= 0; NaN = none seen within the window) and
+        `observed` (the window's days, the same for every row; fewer than the horizon where it was cut).
     """
 
     y: pd.DataFrame
@@ -64,6 +64,20 @@ class Example:
     def __post_init__(self) -> None:
         if len(self.rows) != len(self.labels) or self.labels.window.start != self.rows.as_of:
             raise ValueError("labels must be of the same rows and start at their as_of")
+
+    def until(self, as_of: AsOf) -> "Example | None":
+        """Return the example as it could be labelled on a day, or None where it could not be.
+
+        Waits (`days`, `observed`) are cut at that day; other labels need their whole window.
+        """
+        window = self.labels.window
+        if window.end <= as_of:
+            return self
+        if "observed" not in self.labels.y or as_of <= window.start:
+            return None
+        known = as_of.number - window.start.number
+        y = self.labels.y.assign(days=self.labels.y["days"].where(self.labels.y["days"] < known), observed=float(known))
+        return Example(self.rows, Labels(y, Window(window.start, as_of)))
 
 
 @dataclass(frozen=True)
@@ -102,14 +116,18 @@ class TrainingSet:
         """(sum of n, c) label columns of all cutoffs."""
         return pd.concat([example.labels.y for example in self.examples], ignore_index=True)
 
-    def split_last(self) -> "tuple[TrainingSet, TrainingSet]":
-        """Everything but the last cutoff, and the last cutoff: to fit on one and calibrate on the later other.
+    def until(self, as_of: AsOf) -> "TrainingSet | None":
+        """Return the cutoffs as they could be labelled on a day; None where none could be."""
+        known = tuple(part for example in self.examples if (part := example.until(as_of)) is not None)
+        return TrainingSet(known) if known else None
 
-        With a single cutoff both parts are that cutoff.
+    def split_last(self) -> "tuple[TrainingSet | None, TrainingSet]":
+        """Part the last cutoff from those before it, as they could be labelled on its day: to fit on these and
+        calibrate on that, with nothing told twice. None where no earlier cutoff could be labelled by then.
         """
-        if len(self.examples) == 1:
-            return self, self
-        return TrainingSet(self.examples[:-1]), TrainingSet(self.examples[-1:])
+        last = self.examples[-1]
+        earlier = TrainingSet(self.examples[:-1]).until(last.rows.as_of) if len(self.examples) > 1 else None
+        return earlier, TrainingSet((last,))
 
 
 @dataclass(frozen=True)

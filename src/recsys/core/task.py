@@ -61,6 +61,8 @@ class Task:
     where: SQL condition over the first view's features that picks the rows; "true" takes them all.
     scores: columns its model adds, `score` first.
     metric: the metric that decides, named as in `evaluation/metrics.py`; larger is better.
+    censored_from: days of label that are enough for a cutoff to teach or to be tested on, when what comes later may
+        stay unknown; None = the whole horizon must be known.
     """
 
     name: str
@@ -70,3 +72,9 @@ class Task:
     where: str
     scores: tuple[str, ...]
     metric: str
+    censored_from: int | None = None
+
+    @property
+    def needs(self) -> int:
+        """Days after a cutoff that must be known before it can teach or be tested on."""
+        return self.horizon if self.censored_from is None else min(self.horizon, self.censored_from)

@@ -23,7 +23,7 @@ Progress = Callable[[int, int, str], None]
 class Fold:
     """One test cutoff and the cutoffs that may teach for it.
 
-    trains: oldest first, at least one; each one's label window ends at or before `test`.
+    trains: oldest first, at least one; what they teach was known at `test`.
     note: what is less than was asked for because the data is short, or "".
     """
 
@@ -82,7 +82,7 @@ class Backtest:
 def plan(
     first: AsOf,
     end: AsOf,
-    horizon: int,
+    needs: int,
     *,
     step: int = STEP,
     tests: int = 2,
@@ -91,15 +91,15 @@ def plan(
 ) -> tuple[Fold, ...]:
     """Choose the cutoffs of a back-test, oldest test first.
 
-    All cutoffs lie on the grid end - step * k. A cutoff needs `min_history` days of data before it and `horizon` days
-    after it; a fold's training cutoffs are the latest ones whose label windows end at or before its test.
+    All cutoffs lie on the grid end - step * k. A cutoff needs `min_history` days of data before it and `needs` days
+    after it (`Task.needs`); a fold's training cutoffs are the latest ones with so many days before its test.
 
     first, end: the data's days are [first, end).
     tests, trains: how many are wanted; fewer are used, with a note on the folds, when the data is short.
     `ConfigError` when not even one test with one training cutoff fits.
     """
-    grid = _grid(first, end, horizon, step=step, min_history=min_history)
-    gap = _steps(horizon, step)
+    grid = _grid(first, end, needs, step=step, min_history=min_history)
+    gap = _steps(needs, step)
     newest = [index for index in range(tests) if index + gap < len(grid)]
     if tests < 1 or trains < 1:
         raise ConfigError("tests" if tests < 1 else "trains", "must be at least 1")
@@ -107,7 +107,7 @@ def plan(
         days = min_history + 2 * gap * step
         raise ConfigError(
             "history",
-            f"{end.number - first.number} days of orders; a back-test with a horizon of {horizon} days needs {days}",
+            f"{end.number - first.number} days of orders; a back-test with labels of {needs} days needs {days}",
         )
     folds = []
     for index in reversed(newest):
@@ -122,7 +122,7 @@ def plan(
 def final_cutoffs(
     first: AsOf,
     end: AsOf,
-    horizon: int,
+    needs: int,
     *,
     step: int = STEP,
     trains: int = 4,
@@ -132,14 +132,14 @@ def final_cutoffs(
 
     Fewer than `trains` when the data is short; `ConfigError` when there is none.
     """
-    grid = _grid(first, end, horizon, step=step, min_history=min_history)
+    grid = _grid(first, end, needs, step=step, min_history=min_history)
     if trains < 1:
         raise ConfigError("trains", "must be at least 1")
     if not grid:
-        days = min_history + _steps(horizon, step) * step
+        days = min_history + _steps(needs, step) * step
         raise ConfigError(
             "history",
-            f"{end.number - first.number} days of orders; training with a horizon of {horizon} days needs {days}",
+            f"{end.number - first.number} days of orders; training with labels of {needs} days needs {days}",
         )
     return tuple(reversed(grid[:trains]))
 
@@ -150,12 +150,14 @@ def backtest(
     example: Callable[[AsOf], Example],
     progress: Progress,
     *,
+    teaching: Callable[[AsOf], Example] | None = None,
     carry: Sequence[str] = (),
     truth: Callable[[AsOf], pd.DataFrame] | None = None,
 ) -> Backtest:
-    """Fit every trainer on each fold's training cutoffs and score its test rows.
+    """Fit every trainer on each fold's training cutoffs, labelled as they were known at its test, and score its rows.
 
     example: rows and labels of a cutoff; called once for each cutoff of a fold.
+    teaching: the same for cutoffs that are learnt from, where those are thinned; None = `example`.
     carry: features of the rows to keep beside the keys, for slices; those that the rows do not have are left out. What
         tells repeat from explore is always kept.
     truth: for `FoldResult.truth`.
@@ -167,7 +169,9 @@ def backtest(
     for number, fold in enumerate(folds):
         done = number * len(trainers) * 2
         models: dict[str, tuple[Model, float]] = {}
-        training = TrainingSet(tuple(example(as_of) for as_of in fold.trains))
+        training = TrainingSet(tuple((teaching or example)(as_of) for as_of in fold.trains)).until(fold.test)
+        if training is None:
+            raise ConfigError("folds", f"no training cutoff has labels that were known at {fold.test}")
         for index, (name, trainer) in enumerate(trainers.items()):
             progress(done + index, total, f"fit {name} for {fold.test}")
             began = time.perf_counter()
@@ -190,15 +194,15 @@ def backtest(
     return Backtest(task, tuple(results))
 
 
-def _steps(horizon: int, step: int) -> int:
-    """Whole steps that cover a horizon."""
-    if horizon < 1 or step < 1:
-        raise ConfigError("horizon" if horizon < 1 else "step", "must be at least 1 day")
-    return math.ceil(horizon / step)
+def _steps(needs: int, step: int) -> int:
+    """Whole steps that cover a label."""
+    if needs < 1 or step < 1:
+        raise ConfigError("horizon" if needs < 1 else "step", "must be at least 1 day")
+    return math.ceil(needs / step)
 
 
-def _grid(first: AsOf, end: AsOf, horizon: int, *, step: int, min_history: int) -> list[AsOf]:
+def _grid(first: AsOf, end: AsOf, needs: int, *, step: int, min_history: int) -> list[AsOf]:
     """All usable cutoffs, newest first."""
-    latest = _steps(horizon, step)
+    latest = _steps(needs, step)
     earliest = (end.number - first.number - min_history) // step
     return [end.plus(days=-step * count) for count in range(latest, earliest + 1)]

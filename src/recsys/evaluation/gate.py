@@ -32,10 +32,12 @@ class GateVerdict:
 def no_worse(
     challenger: Backtest, champion: Backtest, *, resamples: int = RESAMPLES, seed: int = 0, level: float = 0.95
 ) -> GateVerdict:
-    """Compare the first scorer of two back-tests on the rows of the cutoffs that both have.
+    """Compare the first scorer of two back-tests on the cutoffs that both have.
 
-    The challenger passes unless it is significantly worse: unless the whole interval of the difference lies on the
-    worse side of 0. Labels are the challenger's. Without common rows, or with an undefined metric, it does not pass.
+    Where everything that was bought is known, each is judged with the rows it named itself, so that better candidates
+    count; otherwise on the rows that both have. The challenger passes unless it is significantly worse: unless the
+    whole interval of the difference lies on the worse side of 0. Labels are the challenger's. Without common rows, or
+    with an undefined metric, it does not pass.
     """
     task = challenger.task
     metric = metric_of(task.name, task.metric)
@@ -65,6 +67,8 @@ def no_worse(
 
 def _common(ours: FoldResult, theirs: FoldResult, challenger: Backtest, champion: Backtest) -> FoldResult:
     keys = list(challenger.task.keys)
+    if ours.truth is not None:
+        return _either(ours, theirs, challenger, champion)
     place = pd.MultiIndex.from_frame(theirs.rows[keys]).get_indexer(pd.MultiIndex.from_frame(ours.rows[keys]))
     mine = np.flatnonzero(place >= 0)
     scores = {
@@ -73,3 +77,22 @@ def _common(ours: FoldResult, theirs: FoldResult, challenger: Backtest, champion
     }
     results = {name: Result(table.reset_index(drop=True), 0.0, 0.0) for name, table in scores.items()}
     return FoldResult(ours.fold, ours.rows.iloc[mine].reset_index(drop=True), results, ours.truth)
+
+
+def _either(ours: FoldResult, theirs: FoldResult, challenger: Backtest, champion: Backtest) -> FoldResult:
+    """Lay both scorers' rows together; a row that a scorer did not name stands below all that it did."""
+    keys = list(challenger.task.keys)
+    mine, others = (pd.MultiIndex.from_frame(fold.rows[keys]) for fold in (ours, theirs))
+    rows = pd.concat([ours.rows, theirs.rows[~others.isin(mine)]], ignore_index=True)
+    every = pd.MultiIndex.from_frame(rows[keys])
+    scores = {
+        CHALLENGER: _placed(ours.results[challenger.names[0]].scores, mine, every),
+        CHAMPION: _placed(theirs.results[champion.names[0]].scores, others, every),
+    }
+    return FoldResult(ours.fold, rows, {name: Result(table, 0.0, 0.0) for name, table in scores.items()}, ours.truth)
+
+
+def _placed(scores: pd.DataFrame, known: pd.MultiIndex, every: pd.MultiIndex) -> pd.DataFrame:
+    place = known.get_indexer(every)
+    table = scores.iloc[place].reset_index(drop=True)
+    return table.mask(pd.Series(place < 0), scores.min() - 1, axis=1)

@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys.core.frames import Scores
-from recsys.core.task import Task
 from recsys.evaluation.backtest import REPEAT, Backtest, FoldResult
 
 Floats = npt.NDArray[np.float64]
@@ -122,15 +120,6 @@ def stacked(parts: Sequence[Judged]) -> Judged:
         missed_repeat=np.sum([ground.missed_repeat for ground in grounds], axis=0),
     )
     return Judged(ground, pd.concat([part.scores for part in parts], ignore_index=True))
-
-
-def scored_rows(test: Backtest, name: str) -> tuple[Scores, ...]:
-    """One scorer's scores as `Scores`, one a fold."""
-    task: Task = test.task
-    return tuple(
-        Scores(task, fold.fold.test, pd.concat([fold.rows[list(task.keys)], fold.results[name].scores], axis=1))
-        for fold in test.folds
-    )
 
 
 def _grounds(folds: Sequence[FoldResult]) -> list[Ground]:

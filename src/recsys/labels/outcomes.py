@@ -18,7 +18,6 @@ STAYED_AWAY = "CAST(first_day IS NULL AS INTEGER) AS y"
 BOUGHT = "CAST(first_day IS NOT NULL AS INTEGER) AS y"
 WAITED = "CAST(first_day - $start AS DOUBLE) AS days, CAST($end - $start AS DOUBLE) AS observed"
 OUTCOMES = {"churn": STAYED_AWAY, "new_product": BOUGHT, "recommend": BOUGHT, "repurchase": WAITED}
-CENSORED = ("repurchase",)
 
 
 def label(tables: Tables, rows: Rows) -> Labels:
@@ -49,7 +48,7 @@ def label(tables: Tables, rows: Rows) -> Labels:
 def _window(tables: Tables, rows: Rows) -> Window:
     task = rows.task
     left = Window(rows.as_of, tables.end).days
-    if task.name in CENSORED and left > 0:
+    if task.censored_from is not None and left > 0:
         return Window.after(rows.as_of, days=min(task.horizon, left))
     if task.horizon > left:
         raise ConfigError(

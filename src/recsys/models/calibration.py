@@ -76,12 +76,13 @@ class HeldOut:
 def predict_held_out(training: TrainingSet, fit: Fit, *, folds: int = 3) -> HeldOut:
     """Predict what the fitted rows cannot have told: the last cutoff by the earlier ones.
 
-    With a single cutoff no later one exists; then every member is predicted by a fit on the other members.
+    Where no earlier cutoff could be labelled before the last one, every member of the last cutoff is predicted by a fit
+    on its other members.
     """
     earlier, last = training.split_last()
-    if earlier is not last:
-        return HeldOut(fit(earlier)(last.examples[0].rows), last.y)
-    (example,) = training.examples
+    (example,) = last.examples
+    if earlier is not None:
+        return HeldOut(fit(earlier)(example.rows), last.y)
     fold = member_folds(example.rows, folds)
     parts = [_across(example, fold == at, fit) for at in range(folds) if (fold == at).any() and (fold != at).any()]
     if not parts:

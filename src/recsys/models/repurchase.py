@@ -1,4 +1,7 @@
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,7 @@ from pydantic import Field, field_validator
 
 from recsys.core.config import Settings
 from recsys.core.errors import ConfigError
-from recsys.core.frames import Rows, Scores, TrainingSet
+from recsys.core.frames import Example, Rows, Scores, TrainingSet
 from recsys.core.task import Task, View
 from recsys.models.boosted import Binned, Boosted, BoosterConfig
 from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
@@ -28,6 +31,7 @@ TASK = Task(
     where="is_repeat_category = 1",
     scores=("score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
     metric="auc",
+    censored_from=28,
 )
 
 
@@ -42,9 +46,9 @@ class RepurchaseConfig(Settings):
     folds: groups of members for calibration when there is a single cutoff.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=150, leaves=15, learning_rate=0.06, min_leaf=100)
+    booster: BoosterConfig = BoosterConfig(rounds=100, leaves=15, learning_rate=0.08, min_leaf=100)
     knots: tuple[int, ...] = (3, 7, 14, 28, 56)
-    max_rows: int = Field(default=150_000, ge=100)
+    max_rows: int = Field(default=100_000, ge=100)
     cap_days: int = Field(default=365, ge=1)
     folds: int = Field(default=3, ge=2)
 
@@ -100,10 +104,10 @@ class RepurchaseModel:
 
 @dataclass(frozen=True)
 class RepurchaseTrainer:
-    """One LightGBM a knot on the rows observed for that long, calibrated on the last cutoff, then grown on all cutoffs.
+    """One LightGBM a knot on the rows observed for that long, calibrated on the last such cutoff, then grown on all.
 
-    A row whose data ends before a knot says nothing about that knot, and weighs nothing there only: the end of data is
-    fixed by the cutoff, so that such censoring tells nothing of the member. Nothing after the horizon is looked at.
+    A row whose labels end before a knot says nothing about that knot, and weighs nothing there only: the end is fixed
+    by the cutoff, so that such censoring tells nothing of the member. Nothing after the horizon is looked at.
     Text features are left out: they cost time and gain nothing beside the numbers.
     """
 
@@ -113,11 +117,11 @@ class RepurchaseTrainer:
         """Fit; `MissingError` when no cutoff has a row, `ConfigError` when none was observed for the first knot."""
         training = with_rows(training)
         knots = self._knots(training)
-        held = predict_held_out(training, lambda part: self._predictor(part, knots), folds=self.config.folds)
-        calibrators = []
-        for knot, raw in zip(knots, held.raw.T, strict=True):
-            seen, y = _outcome(held.labels, knot)
-            calibrators.append(fit_calibrator(raw[seen], y[seen]))
+        calibrators: list[Calibrator] = []
+        for part, reached in _judged(training, knots):
+            held = predict_held_out(part, partial(self._predictor, knots=reached), folds=self.config.folds)
+            outcomes = (_outcome(held.labels, knot)[1] for knot in reached)
+            calibrators += [fit_calibrator(raw, y) for raw, y in zip(held.raw.T, outcomes, strict=True)]
         boosted = self._grow(training, knots)
         return RepurchaseModel(training.task, knots, boosted, tuple(calibrators), self.config.cap_days)
 
@@ -171,6 +175,25 @@ def _predict(boosted: tuple[Boosted, ...], values: pd.DataFrame) -> Floats:
     """(n, h) raw chances; the ensembles share one encoder, so the rows are encoded once."""
     matrix = boosted[0].encoder.encode([values])
     return np.column_stack([part.predict_encoded(matrix) for part in boosted])
+
+
+def _judged(training: TrainingSet, knots: tuple[int, ...]) -> Iterator[tuple[TrainingSet, tuple[int, ...]]]:
+    """Group knots, in order, by the last cutoff observed for them; yield the cutoffs that teach and judge each."""
+
+    def last(knot: int) -> int:
+        return max(at for at, example in enumerate(training.examples) if _observed(example) >= knot)
+
+    for at, group in groupby(knots, last):
+        reached = tuple(group)
+        judge = training.examples[at]
+        earlier = (example.until(judge.rows.as_of) for example in training.examples[:at])
+        teachers = tuple(part for part in earlier if part is not None and _observed(part) >= reached[-1])
+        yield TrainingSet((*teachers, judge)), reached
+
+
+def _observed(example: Example) -> float:
+    """Days that all rows of a cutoff were observed for."""
+    return float(example.labels.y["observed"].min())
 
 
 def _outcome(labels: pd.DataFrame, knot: int) -> tuple[np.ndarray, Floats]:
