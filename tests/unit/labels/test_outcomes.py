@@ -25,7 +25,8 @@ KEYS = {
 
 
 def rows(tables: Tables, name: str, keys: Sequence[tuple[str, ...]], *, day: int = NOW, horizon: int = HORIZON) -> Rows:
-    task = Task(name, horizon, KEYS[name], (View.MEMBER,), "true", ("score",), "auc")
+    least = 1 if name == "repurchase" else None
+    task = Task(name, horizon, KEYS[name], (View.MEMBER,), "true", ("score",), "auc", least)
     frame = pd.DataFrame(keys, columns=list(task.keys), dtype=object)
     return Rows(task, tables.first.plus(days=day), frame, pd.DataFrame(index=frame.index), ())
 
