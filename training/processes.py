@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -52,15 +51,19 @@ def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:
         raise ConfigError("port", f"something else answers at {ready}")
     home.run.mkdir(parents=True, exist_ok=True)
     log = home.run / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment(home), start_new_session=True
-        )
-    _pid_file(home, name).write_text(f"{process.pid} {_born(process.pid)}", encoding="utf-8")
+    output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        environment(home),
+        file_actions=[output, (os.POSIX_SPAWN_DUP2, 1, 2)],
+        setsid=True,
+    )
+    _pid_file(home, name).write_text(f"{pid} {_born(pid)}", encoding="utf-8")
     deadline = time.monotonic() + READY_WITHIN
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and _alive(pid):
         if answers(ready) is not None:
-            return process.pid
+            return pid
         time.sleep(0.2)
     stop(name, home)
     raise MissingError(f"{name} did not become ready; see {log}", f"recsys {name}")

@@ -65,7 +65,7 @@ def test_a_process_id_that_came_again_is_left_alone(home: Home) -> None:
 
 
 def test_one_that_ends_at_once_names_its_log(home: Home, port: int) -> None:
-    with pytest.raises(MissingError, match="serve.log"):
+    with pytest.raises(MissingError, match=r"serve\.log"):
         processes.start(
             "serve", [sys.executable, "-c", "raise SystemExit('端口')"], home, ready=f"http://127.0.0.1:{port}/"
         )
