@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from recsys.core.config import Home
 from recsys.core.errors import ConfigError, TableError
+from recsys.core.folders import current
 from recsys.data.ingest import IngestReport, ingest
 from recsys.data.mapping import IngestConfig
 from recsys.data.tables import Tables
@@ -127,4 +128,4 @@ def test_what_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(error):
         load(home, {"url": url, **source}, tables=tables)
-    assert not home.tables.exists()
+    assert current(home.tables) is None

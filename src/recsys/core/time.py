@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from recsys.core.errors import ConfigError
 
 EPOCH = date(1970, 1, 1)
+LATEST = date(2199, 12, 31)
 
 
 @dataclass(frozen=True, order=True)
@@ -21,11 +22,14 @@ class AsOf:
 
     @classmethod
     def parse(cls, text: str, zone: str = "UTC") -> Self:
-        """Read an ISO day such as `2025-03-31`; `ConfigError` names `as_of` when it is none."""
+        """Read an ISO day such as `2025-03-31`, 1970 to 2199; `ConfigError` names `as_of` when it is none."""
         try:
-            return cls(date.fromisoformat(text), zone)
+            day = date.fromisoformat(text)
         except ValueError as error:
             raise ConfigError("as_of", f"{text!r} is no day; write it as 2025-03-31") from error
+        if not EPOCH <= day <= LATEST:
+            raise ConfigError("as_of", f"{text} lies outside {EPOCH} to {LATEST}")
+        return cls(day, zone)
 
     @property
     def instant(self) -> datetime:

@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import shutil
+import zlib
 from pathlib import Path
 from typing import TextIO
 
@@ -16,7 +17,7 @@ def csv_relation(table: str, file: Path, source: FilesSource, work: Path) -> str
     """Return SQL of a CSV file whose columns are all text; lines that do not fit the header are noted aside.
 
     work: folder for a copy in UTF-8, where the file has another encoding.
-    Raises `TableError` when the file has no header or is not in the encoding that was said.
+    Raises `TableError` when the file cannot be read, has no header or is not in the encoding that was said.
     """
     try:
         if source.encoding.lower() not in ("utf-8", "utf8"):
@@ -26,6 +27,10 @@ def csv_relation(table: str, file: Path, source: FilesSource, work: Path) -> str
         raise TableError(table, f"{file.name} is not in {source.encoding}: set source.encoding") from error
     except LookupError as error:
         raise TableError(table, f"source.encoding {source.encoding} is unknown") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableError(table, f"{file.name} cannot be read: {error}") from error
+    except csv.Error as error:
+        raise TableError(table, f"{file.name} has no readable header: {error}") from error
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in header)
     return (
         f"read_csv({quoted(str(file))}, columns = {{{columns}}}, header = true, auto_detect = false, "

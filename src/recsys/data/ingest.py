@@ -1,10 +1,14 @@
 """The door: a retailer's data in, checked and stored tables out."""
 
-from contextlib import ExitStack
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -44,11 +48,12 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
     progress: called with a step's name, the rows done and all rows (0 = unknown).
     Bad rows go to the home's quarantine, also when the run stops.
     Raises `TableError` when orders are missing, a table has more bad rows than allowed or cannot be read, `ConfigError`
-    when the mapping is wrong, `ArtifactError` when the stored tables were altered; then these stay as they were.
+    when the mapping is wrong, the home holds data of another origin or zone, or another run is at work in it,
+    `ArtifactError` when the stored tables were altered; then these stay as they were.
     """
-    old = _stored(home, config.timezone)
     with ExitStack() as stack:
-        home.root.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_alone(home))
+        old = _stored(home, config)
         work = Path(stack.enter_context(TemporaryDirectory(prefix=".ingest-", dir=home.root)))
         connection = stack.enter_context(connect(work / "work.duckdb"))
         reports = _read_all(connection, config, work, progress)
@@ -59,7 +64,7 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
             raise failures[0]
         progress("store tables", 0, 1)
         merge(connection, old)
-        written = write_generation(home.tables, connection, config.timezone)
+        written = write_generation(home.tables, connection, config.timezone, config.origin)
         progress("store tables", 1, 1)
     return IngestReport(reports, unchanged=not written)
 
@@ -73,14 +78,33 @@ def check(config: IngestConfig, progress: Progress) -> IngestReport:
     return IngestReport(reports, unchanged=True, failures=_failures(reports, config))
 
 
-def _stored(home: Home, zone: str) -> Tables | None:
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Hold the home's tables for this run, and clear away what a run that was killed left."""
+    home.tables.mkdir(parents=True, exist_ok=True)
+    with (home.tables / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            rule = f"another ingestion is running in {home.root}; wait for its end or use another home"
+            raise ConfigError("RECSYS_HOME", rule) from error
+        for left in (*home.root.glob(".ingest-*"), *home.tables.glob(".tables-*")):
+            shutil.rmtree(left)
+        yield
+
+
+def _stored(home: Home, config: IngestConfig) -> Tables | None:
     try:
         tables = Tables.open(home.tables)
     except MissingError:
         return None
     read_manifest(tables.folder)
-    if tables.zone != zone:
-        raise ConfigError("timezone", f"the stored tables cut days in {tables.zone}, not {zone}; use another home")
+    if tables.origin != config.origin:
+        stored, new = (f"sample {name}" if name else "a retailer's own data" for name in (tables.origin, config.origin))
+        raise ConfigError("RECSYS_HOME", f"{home.root} holds {stored}; for {new} set RECSYS_HOME to another folder")
+    if tables.zone != config.timezone:
+        rule = f"the stored tables cut days in {tables.zone}, not {config.timezone}; use another home"
+        raise ConfigError("timezone", rule)
     return tables
 
 
@@ -88,6 +112,8 @@ def _read_all(
     connection: duckdb.DuckDBPyConnection, config: IngestConfig, work: Path, progress: Progress
 ) -> tuple[TableReport, ...]:
     latest = config.latest or datetime.now(UTC) + timedelta(days=1)
+    if latest.tzinfo is None:
+        latest = latest.replace(tzinfo=ZoneInfo(config.timezone))
     known = latest.astimezone(UTC).replace(tzinfo=None)
     reports = []
     for table in SCHEMA.values():

@@ -41,13 +41,13 @@ class FilesSource(Settings):
 
     folder: relative to the mapping file.
     encoding: of CSV files, as Python names it, such as gb18030.
-    delimiter: of CSV files; null = found by looking.
+    delimiter: of CSV files, one character; null = found by looking.
     """
 
     kind: Literal["files"] = "files"
     folder: Path = Path()
     encoding: str = "utf-8"
-    delimiter: str | None = None
+    delimiter: str | None = Field(default=None, pattern=r'^[^"\r\n]$')
 
 
 class SqlSource(Settings):
@@ -133,12 +133,15 @@ class IngestConfig(Settings):
     """All of `recsys.toml`.
 
     timezone: IANA zone of the mall, in which days are cut.
+    origin: whose data they are: a sample's name, or "" for the retailer's own; one home holds the data of one.
     max_bad_share: share of a table's rows, 0..1, above which bad rows stop the run.
-    latest: rows that came to be after it are bad; null = a day after this machine's clock.
+    latest: rows that came to be after it are bad; without an offset it is wall-clock time in `timezone`;
+        null = a day after this machine's clock.
     tables: a table that is not listed is taken when the source has one of its name; one that is listed must be there.
     """
 
     timezone: Zone
+    origin: str = ""
     max_bad_share: float = Field(default=0.01, ge=0, le=1)
     latest: datetime | None = None
     source: Annotated[FilesSource | SqlSource, Field(discriminator="kind")] = FilesSource()

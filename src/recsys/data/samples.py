@@ -134,6 +134,7 @@ def complete_journey() -> IngestConfig:
     }
     return IngestConfig(
         timezone=COMPLETE_JOURNEY_ZONE,
+        origin="complete-journey",
         source=FilesSource(folder=Path(package.origin).parent / "data"),
         tables={name: TableMapping.model_validate(mapping) for name, mapping in mappings.items()},
     )

@@ -41,7 +41,8 @@ class Table:
     """One table.
 
     key: columns that name a row; empty when rows have no name of their own.
-    group: columns whose rows are replaced together when newer data arrive (the key, where there is one).
+    group: columns whose rows are replaced together when newer data arrive (the key, where there is one); an order's
+        purchases are one group, and what came back of it is another.
     either: columns of which at least one must be known.
     version: the column of the instant at which a row was read at the retailer's; older reads never replace newer ones.
     time: the column of the instant at which a row came to be, of which `day` is the mall day; None for things.
@@ -81,7 +82,7 @@ ORDERS = Table(
     "orders",
     "an order line",
     (
-        Column("order_id", TEXT, "the order", required=True),
+        Column("order_id", TEXT, "the order; one member's lines of it come together", required=True),
         Column("member_id", TEXT, "who bought", required=True),
         Column("product_id", TEXT, "what", required=True),
         Column("ordered_at", TIME, "when", required=True),
@@ -93,7 +94,7 @@ ORDERS = Table(
         Column("store_id", TEXT, "the store"),
         Column("is_return", FLAG, "goods came back: amount was paid out", default="false"),
     ),
-    group=("order_id", "ordered_at"),
+    group=("order_id", "member_id", "is_return"),
     time="ordered_at",
 )
 

@@ -18,8 +18,10 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMap
     zone: IANA name of the mall's time zone.
     _uncast: the rule that a value broke which is there but is none of its column's type (such as "price is no number");
         null where all is well. Empty text, and numbers that are not a number, count as unknown.
-    Raises `TableError` when a required column is missing, `ConfigError` when the mapping names what is not there.
+    Raises `TableError` when a required column is missing, `ConfigError` when the mapping names what is not there or
+    fails on a row.
     """
+    _check_formats(connection, table, mapping)
     raw = _cast_source(connection, table, mapping)
     known = {row[0] for row in connection.execute(f"DESCRIBE {raw}").fetchall()}
     origins = {column.name: _origin(table, column, mapping, known) for column in table.columns}
@@ -31,11 +33,15 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMap
         default = f"coalesce({value}, {column.default})" if column.default else value
         casts.append(f"{default} AS {column.name}")
         rules.append(_rule(column, types[column.name], value))
-    connection.execute(
-        f"CREATE TABLE staged_{table.name} AS "
-        f"SELECT _source, _row, {', '.join(casts)}, coalesce({', '.join(rules)}) AS _uncast "
-        f"FROM (SELECT _source, _row, _uncast, {picked} FROM ({raw}))"
-    )
+    try:
+        connection.execute(
+            f"CREATE TABLE staged_{table.name} AS "
+            f"SELECT _source, _row, {', '.join(casts)}, coalesce({', '.join(rules)}) AS _uncast "
+            f"FROM (SELECT _source, _row, _uncast, {picked} FROM ({raw}))"
+        )
+    except (duckdb.DataError, duckdb.ProgrammingError) as error:
+        rule = f"where fails on a row: {_first_line(error)}; use `casts` or TRY_CAST"
+        raise ConfigError(f"tables.{table.name}.where", rule) from error
     if mapping.negative_is_return:
         connection.execute(
             "UPDATE staged_orders SET is_return = is_return OR quantity < 0, "
@@ -43,8 +49,20 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMap
         )
 
 
+def _check_formats(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMapping) -> None:
+    for name, column in mapping.columns.items():
+        try:
+            connection.execute(f"SELECT try_strptime('', {quoted(column.format or '%Y')})")
+        except duckdb.Error as error:
+            raise ConfigError(f"tables.{table.name}.columns.{name}.format", _first_line(error)) from error
+
+
 def _cast_source(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMapping) -> str:
     """Return SQL of the raw rows to take, with the mapping's casts done and `_uncast` where one failed."""
+    own = connection.execute(f"DESCRIBE raw_{table.name}").fetchall()
+    taken = next((column[0] for column in own if column[0].lower() == "_uncast"), None)
+    if taken is not None:
+        raise TableError(table.name, f"a source column is named {taken}, as one of ours; rename it in a query")
     casts = ", ".join(f"TRY_CAST({named(name)} AS {kind}) AS {named(name)}" for name, kind in mapping.casts.items())
     failed = [
         f"CASE WHEN nullif(trim({named(name)}::VARCHAR), '') IS NOT NULL AND TRY_CAST({named(name)} AS {kind}) IS NULL "

@@ -20,6 +20,7 @@ class Tables:
 
     folder: holds one parquet file for each table that exists.
     zone: IANA name of the mall's time zone, in which days were cut.
+    origin: a sample's name, or "" for the retailer's own data.
     digest: of the content: equal for equal rows, whatever files they came from.
     first: the first mall day with an order.
     end: the day after the last one, the first day about which nothing is known.
@@ -27,6 +28,7 @@ class Tables:
 
     folder: Path
     zone: str
+    origin: str
     digest: str
     first: AsOf
     end: AsOf
@@ -41,7 +43,8 @@ class Tables:
         if manifest.get("format") != FORMAT:
             raise ArtifactError(folder, f"is not of format {FORMAT}; ingest again")
         zone: str = manifest["zone"]
-        return cls(folder, zone, manifest["digest"], _as_of(manifest["first"], zone), _as_of(manifest["end"], zone))
+        first, end = (_as_of(manifest[name], zone) for name in ("first", "end"))
+        return cls(folder, zone, manifest.get("origin", ""), manifest["digest"], first, end)
 
     def path(self, table: str) -> Path | None:
         """Return the file of a table of the schema, or None when the retailer brought none."""

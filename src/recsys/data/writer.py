@@ -18,13 +18,14 @@ FORMAT = 1
 PARQUET = "FORMAT parquet, COMPRESSION zstd"
 
 
-def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: str) -> bool:
+def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: str, origin: str = "") -> bool:
     """Store the connection's tables below root and make them current; false when the current ones say the same.
 
     The generation that was current stays beside the new one; older ones are removed.
     connection: has a table or view for each table that exists, named as in the schema, with its columns that are not
         derived, of the declared types; orders must be among them, with rows.
     zone: IANA name of the mall's time zone, in which days are cut.
+    origin: a sample's name, or "" for the retailer's own data.
     """
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".tables-", dir=root) as aside:
@@ -43,7 +44,8 @@ def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: st
         def fill(folder: Path) -> dict[str, Any]:
             for file in sorted(Path(aside).iterdir()):
                 file.rename(folder / file.name)
-            return {"format": FORMAT, "zone": zone, "digest": digest, "first": first, "end": last + 1, "tables": stored}
+            about = {"format": FORMAT, "zone": zone, "origin": origin, "digest": digest}
+            return {**about, "first": first, "end": last + 1, "tables": stored}
 
         write_folder(root / name, fill)
     point(root, name)
@@ -52,9 +54,9 @@ def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: st
 
 
 def _forget(root: Path, keep: Collection[str]) -> None:
-    """Remove older generations: whoever reads the one before still can."""
+    """Remove older generations: whoever reads the one before still can; what a run has aside is not one."""
     for folder in root.iterdir():
-        if folder.is_dir() and folder.name not in keep:
+        if folder.is_dir() and folder.name not in keep and not folder.name.startswith("."):
             shutil.rmtree(folder)
 
 

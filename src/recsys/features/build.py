@@ -1,6 +1,7 @@
 """Feature snapshots: one sealed folder for each as_of, computed once and never changed."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from recsys.core.errors import ArtifactError, MissingError
-from recsys.core.folders import read_manifest, text_digest, write_folder
+from recsys.core.folders import read_manifest, restore, text_digest, write_folder
 from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
+from recsys.data.engine import quoted
 from recsys.data.snapshot import Snapshot
 from recsys.features import (
     candidates,
@@ -33,6 +35,9 @@ from recsys.features.expression import Relation
 
 NEIGHBOURS = "neighbours.parquet"
 FACTORS = "factors.npz"
+COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
+VISIBILITY = ("engine.py", "schema.py", "snapshot.py")
+ENGINES = ("duckdb", "implicit", "scipy")
 
 BEFORE_CANDIDATES = (
     *facts.FACTS,
@@ -64,6 +69,7 @@ class SnapshotFolder:
     def open(cls, root: Path, as_of: AsOf) -> Self:
         """Open a snapshot; `MissingError` when it was not built, `ArtifactError` when a file of it was altered."""
         folder = _folder(root, as_of)
+        restore(folder)
         if not folder.is_dir():
             raise MissingError(f"features as of {as_of}", f"recsys features --as-of {as_of}")
         manifest = read_manifest(folder)
@@ -141,9 +147,14 @@ def read_rows(folder: SnapshotFolder, task: Task) -> Rows:
 
 
 def code_digest() -> str:
-    """Digest of the source of this package: features computed by other code are other features."""
-    sources = sorted((item for item in files(__package__).iterdir() if item.name.endswith(".py")), key=lambda i: i.name)
-    return text_digest(*(part for item in sources for part in (item.name, item.read_text(encoding="utf-8"))))
+    """Digest of this package, of the modules that say what a snapshot knows, and of the libraries that compute.
+
+    Features computed by other code are other features.
+    """
+    own = sorted((item for item in files(__package__).iterdir() if item.name.endswith(".py")), key=lambda i: i.name)
+    sources = (*own, *(files("recsys.data") / name for name in VISIBILITY))
+    texts = (part for item in sources for part in (item.name, item.read_text(encoding="utf-8")))
+    return text_digest(*texts, *(f"{name} {version(name)}" for name in ENGINES))
 
 
 def _folder(root: Path, as_of: AsOf) -> Path:
@@ -151,8 +162,7 @@ def _folder(root: Path, as_of: AsOf) -> Path:
 
 
 def _file(folder: SnapshotFolder, view: View) -> str:
-    path = str(folder.path(view)).replace("'", "''")
-    return f"read_parquet('{path}')"
+    return f"read_parquet({quoted(str(folder.path(view)))})"
 
 
 def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[str, int]:
@@ -172,8 +182,8 @@ def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[st
         rows = {}
         for view in View:
             sql = view_sql(view, f"TIMESTAMPTZ '{instant.isoformat(sep=' ')}'").format(as_of=snapshot.as_of.number)
-            target = str(folder / f"{view}.parquet").replace("'", "''")
-            written = connection.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)").fetchone()
+            target = quoted(str(folder / f"{view}.parquet"))
+            written = connection.execute(f"COPY ({sql}) TO {target} ({COMPRESSION})").fetchone()
             rows[str(view)] = int(written[0]) if written else 0
         _write_items(connection, learnt, folder)
     return rows

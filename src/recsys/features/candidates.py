@@ -74,10 +74,10 @@ class CandidateConfig(Settings):
     popular: products with most buyers in 28 days.
     """
 
-    history: int = Field(default=60, ge=0)
-    neighbour: int = Field(default=20, ge=0)
-    als: int = Field(default=20, ge=0)
-    popular: int = Field(default=20, ge=0)
+    history: int = Field(default=85, ge=0)
+    neighbour: int = Field(default=8, ge=0)
+    als: int = Field(default=6, ge=0)
+    popular: int = Field(default=10, ge=0)
     collaborative: CollaborativeConfig = CollaborativeConfig()
 
 

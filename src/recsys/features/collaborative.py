@@ -29,10 +29,10 @@ class CollaborativeConfig(Settings):
     threads: processor cores; results do not depend on it.
     """
 
-    products: int = Field(default=8000, ge=1)
+    products: int = Field(default=5000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=32, ge=1, le=512)
-    iterations: int = Field(default=8, ge=1, le=100)
+    iterations: int = Field(default=4, ge=1, le=100)
     regularization: float = Field(default=0.05, ge=0)
     neighbours: int = Field(default=20, ge=1, le=200)
     shrink: float = Field(default=10.0, ge=0)

@@ -3,10 +3,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from recsys.core.errors import ConfigError
+
+SETTING = "RECSYS_DATABASE_URL"
 
 
 class Base(DeclarativeBase):
@@ -15,18 +20,41 @@ class Base(DeclarativeBase):
 
 @contextmanager
 def database(url: str) -> Iterator[Engine]:
-    """Open the store at a SQLAlchemy URL with its tables made; SQLite runs in WAL mode with full durability."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
-    if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _write_ahead)
+    """Open the store at a SQLAlchemy URL with its tables made; SQLite runs in WAL mode with full durability.
+
+    Raises `ConfigError` when the URL is none, its driver is not installed or its database does not answer; passwords
+    are not told.
+    """
+    engine = _engine(url)
     try:
-        Base.metadata.create_all(engine)
+        _make_tables(engine)
         yield engine
     finally:
         engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed)
+    except (ArgumentError, ValueError, TypeError):
+        raise ConfigError(SETTING, "is no SQLAlchemy URL of a known database") from None
+    except ImportError as error:
+        raise ConfigError(SETTING, f"needs a driver that is not installed: {error.name}") from error
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _write_ahead)
+    return engine
+
+
+def _make_tables(engine: Engine) -> None:
+    url: URL = engine.url
+    try:
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        Base.metadata.create_all(engine)
+    except (SQLAlchemyError, OSError):
+        where = f"{url.get_backend_name()} database {url.database}" + (f" at {url.host}" if url.host else "")
+        raise ConfigError(SETTING, f"the {where} cannot be opened") from None
 
 
 def _write_ahead(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
