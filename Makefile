@@ -17,7 +17,7 @@ demo: .venv/.installed ## Environment, sample data, features, training, publishi
 	@$(BIN)/python -m training.demo
 
 test: lint ## Everything that CI runs: the gates, then all tests with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --benchmark-skip --cov --cov-report=term
 
 lint: .venv/.installed ## Format, lint, types, import contracts, dependencies
 	$(BIN)/ruff format --check .

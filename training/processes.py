@@ -54,7 +54,7 @@ def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:
     output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     pid = os.posix_spawn(
         command[0],
-        command,
+        list(command),
         environment(home),
         file_actions=[output, (os.POSIX_SPAWN_DUP2, 1, 2)],
         setsid=True,
