@@ -209,6 +209,11 @@ def test_a_mapped_table_must_be_there(load: Load) -> None:
         ('[tables.orders.columns]\namount = { sql = "quantity *" }', "tables.orders.columns.amount"),
         ('[tables.orders]\nwhere = "nothing > 1"', "tables.orders"),
         ('[tables.members]\nfrom = "orders"\nattributes = ["nothing"]', "tables.members.attributes"),
+        ('[tables.orders]\nwhere = "CAST(product_id AS INT) > 0"', "tables.orders.where"),
+        (
+            '[tables.orders.columns]\nordered_at = { from = "ordered_at", format = "%Q" }',
+            "tables.orders.columns.ordered_at.format",
+        ),
     ],
 )
 def test_wrong_expressions_are_named(load: Load, toml: str, setting: str) -> None:
@@ -371,3 +376,42 @@ def test_checking_writes_nothing_and_tells_what_would_fail(load: Load, home: Hom
     assert [failure.fields["rule"] for failure in report.failures] == ["quantity must be above 0"]
     assert report.tables[0].rejected == {"quantity must be above 0": 1}
     assert report.unchanged
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rule"),
+    [
+        ("orders.csv.gz", gzip.compress((PLAIN + "1,m,p,2024-03-01,1,5\n").encode())[:20], "cannot be read"),
+        ("orders.csv.gz", PLAIN.encode(), "cannot be read"),
+        ("orders.csv.gz", gzip.compress(PLAIN.encode())[:10] + b"\xff" * 20, "cannot be read"),
+        ("orders.csv", ("a" * 200_000 + "\n").encode(), "has no readable header"),
+        ("orders.csv", PLAIN.replace("\n", ",_Uncast\n").encode() + b"1,m,p,2024-03-01,1,5,\n", "_Uncast"),
+    ],
+)
+def test_a_harmed_file_is_refused_by_name(load: Load, name: str, content: bytes, rule: str) -> None:
+    with pytest.raises(TableError, match=rule) as caught:
+        load({name: content})
+    assert caught.value.fields["table"] == "orders"
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_packed_file_that_was_cut_off_is_refused(load: Load, kept: float, encoding: str) -> None:
+    lines = "".join(f"{number},m{number * 7919 % 1000},p,2024-03-01,1,5\n" for number in range(20_000))
+    packed = gzip.compress((PLAIN + lines).encode())
+    toml = f'timezone = "UTC"\n[source]\nencoding = "{encoding}"\n'
+    with pytest.raises(TableError, match="orders"):
+        load({"orders.csv.gz": packed[: int(len(packed) * kept)]}, toml)
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.csv.gz", "orders.parquet"])
+def test_a_folder_named_like_a_file_is_refused(load: Load, tmp_path: Path, name: str) -> None:
+    (tmp_path / "shop" / name).mkdir(parents=True)
+    with pytest.raises(TableError, match=name):
+        load({})
+
+
+def test_latest_without_an_offset_is_the_mall_s_clock(load: Load) -> None:
+    toml = 'timezone = "Asia/Shanghai"\nmax_bad_share = 1\nlatest = 2024-03-01T08:00:00\n'
+    lines = PLAIN + "1,m,p,2024-03-01T00:00:00Z,1,5\n2,m,p,2024-03-01T00:00:01Z,1,5\n"
+    assert load({"orders.csv": lines}, toml).tables[0].kept == 1

@@ -1,5 +1,6 @@
 """Ingesting again, adding days, and crashing half-way."""
 
+import fcntl
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def test_an_order_that_comes_again_replaces_all_its_lines(tmp_path: Path, home: 
     assert rest == (orders["order_id"] != order).sum()
 
 
+def test_an_order_whose_time_was_mended_is_not_there_twice(tmp_path: Path, home: Home, frames: Frames) -> None:
+    orders = frames["orders"]
+    load(write(tmp_path / "all", {"orders": orders}), home)
+    load(
+        write(tmp_path / "later", {"orders": orders.assign(ordered_at=orders["ordered_at"] + pd.Timedelta("8h"))}), home
+    )
+    with Tables.open(home.tables).connect() as connection:
+        assert connection.execute("SELECT count(*) FROM orders").fetchall() == [(len(orders),)]
+
+
+def test_what_comes_back_of_an_order_leaves_what_was_bought(tmp_path: Path, home: Home, frames: Frames) -> None:
+    bought = frames["orders"][~frames["orders"]["is_return"]]
+    back = bought.head(1).assign(is_return=True, ordered_at=bought["ordered_at"].max())
+    other = bought.head(1).assign(member_id="somebody else")
+    for number, part in enumerate((bought, back, other, back)):
+        load(write(tmp_path / str(number), {"orders": part}), home)
+    with Tables.open(home.tables).connect() as connection:
+        counts = connection.execute("SELECT is_return, count(*) FROM orders GROUP BY 1 ORDER BY 1").fetchall()
+    assert counts == [(False, len(bought) + 1), (True, 1)]
+
+
 def test_equal_lines_of_one_order_are_all_kept(tmp_path: Path, home: Home, frames: Frames) -> None:
     twice = pd.concat([frames["orders"].head(3)] * 2)
     report = load(write(tmp_path / "twice", {"orders": twice}), home)
@@ -159,3 +181,41 @@ def test_progress_ends_where_it_says(tmp_path: Path, home: Home, frames: Frames)
     lines = len(frames["orders"])
     assert steps[:2] == [("read orders", 0, 0), ("check orders", lines, lines)]
     assert steps[-1] == ("store tables", 1, 1)
+
+
+def test_a_sample_and_own_data_never_meet(tmp_path: Path, home: Home, frames: Frames) -> None:
+    own = config(write(tmp_path / "all", frames))
+    sample = own.model_copy(update={"origin": "corner-shop"})
+
+    def run(chosen: IngestConfig, at: Home) -> None:
+        door.ingest(chosen, at, lambda _step, _done, _total: None)
+
+    run(sample, home)
+    run(sample, home)
+    assert Tables.open(home.tables).origin == "corner-shop"
+    with pytest.raises(ConfigError, match=r"holds sample corner-shop; for a retailer's own data set RECSYS_HOME"):
+        run(own, home)
+    other = Home(tmp_path / "other")
+    run(own, other)
+    with pytest.raises(ConfigError, match="holds a retailer's own data; for sample corner-shop set RECSYS_HOME"):
+        run(sample, other)
+
+
+def test_only_one_run_at_a_time_works_in_a_home(tmp_path: Path, home: Home, frames: Frames) -> None:
+    folder = write(tmp_path / "all", frames)
+    home.tables.mkdir(parents=True)
+    with (home.tables / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="another ingestion is running"):
+            load(folder, home)
+    load(folder, home)
+
+
+def test_what_a_killed_run_left_is_cleared_and_what_others_have_aside_is_not(
+    tmp_path: Path, home: Home, frames: Frames
+) -> None:
+    left, others = (home.root / ".ingest-dead", home.tables / ".tables-dead"), home.tables / ".somebody"
+    for folder in (*left, others):
+        folder.mkdir(parents=True)
+    load(write(tmp_path / "all", frames), home)
+    assert [folder.exists() for folder in (*left, others)] == [False, False, True]

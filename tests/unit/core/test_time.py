@@ -18,7 +18,9 @@ def test_as_of_follows_daylight_saving() -> None:
     assert summer.number - winter.number == 1
 
 
-@pytest.mark.parametrize("text", ["2025-13-01", "yesterday", "", "2025-02-29"])
+@pytest.mark.parametrize(
+    "text", ["2025-13-01", "yesterday", "", "2025-02-29", "0001-01-01", "1969-12-31", "2200-01-01", "9999-12-31"]
+)
 def test_what_is_no_day_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         AsOf.parse(text)
@@ -48,3 +50,11 @@ def test_a_window_cannot_end_before_it_starts_nor_mix_zones() -> None:
         Window(late, early)
     with pytest.raises(ConfigError):
         Window(early, AsOf.parse("2025-01-02", "Asia/Tokyo"))
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("text", ["1970-01-01", "2199-12-31"])
+def test_days_at_the_bounds_have_instants_and_windows(text: str, zone: str) -> None:
+    as_of = AsOf.parse(text, zone)
+    assert abs(as_of.instant.timestamp() / 86_400 - as_of.number) < 1
+    assert Window.before(as_of, days=365).days == 365

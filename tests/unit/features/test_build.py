@@ -8,7 +8,8 @@ import pytest
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.task import Task, View
 from recsys.data.tables import Tables
-from recsys.features.build import SnapshotFolder, build_snapshot, read_rows
+from recsys.features import build
+from recsys.features.build import SnapshotFolder, build_snapshot, code_digest, read_rows
 from recsys.features.candidates import CandidateConfig
 from recsys.features.catalog import CATALOG, features_of
 from recsys.features.collaborative import CollaborativeConfig
@@ -180,3 +181,17 @@ def test_a_repeat_category_is_the_category_s_own_share(folder: SnapshotFolder) -
     pairs = folder.read(View.MEMBER_CATEGORY).merge(folder.read(View.CATEGORY), on="category")
     assert pairs["is_repeat_category"].eq(pairs["category_repeat_share"] >= 0.2).all()
     assert pairs["is_repeat_category"].nunique() == 2
+
+
+def test_features_are_others_when_a_library_or_what_is_visible_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest, real = code_digest(), build.version
+    assert code_digest() == digest
+    for name in ("duckdb", "implicit", "scipy"):
+        with monkeypatch.context() as patch:
+            patch.setattr(build, "version", lambda asked, name=name: "next" if asked == name else real(asked))
+            patched = code_digest()
+        assert patched != digest
+    for name in ("engine.py", "schema.py", "snapshot.py"):
+        with monkeypatch.context() as patch:
+            patch.setattr(build, "VISIBILITY", tuple(other for other in build.VISIBILITY if other != name))
+            assert code_digest() != digest

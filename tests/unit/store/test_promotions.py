@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from recsys.core.errors import PromotionError
+from recsys.core.errors import ConfigError, PromotionError
 from recsys.store.database import database
 from recsys.store.promotions import Action, Promotion, champions, history, previous_champion, record
 
@@ -56,3 +56,23 @@ def test_sqlite_runs_in_wal_mode_with_full_durability(engine: Engine) -> None:
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("nonsense", "no SQLAlchemy URL"),
+        ("", "no SQLAlchemy URL"),
+        ("klingon://u:s3cret@host/shop", "no SQLAlchemy URL"),
+        ("postgresql://u:s3cret@host:port/shop", "no SQLAlchemy URL"),
+        ("oracle+cx_oracle://u:s3cret@host/shop", "driver that is not installed: cx_Oracle"),
+        ("postgresql+psycopg://u:s3cret@127.0.0.1:1/shop?password=s3cret", "postgresql database shop at 127.0.0.1"),
+        ("sqlite:////proc/nowhere/store.db", "cannot be opened"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_refused_without_its_password(url: str, rule: str) -> None:
+    with pytest.raises(ConfigError) as caught, database(url):
+        pass
+    assert caught.value.fields["setting"] == "RECSYS_DATABASE_URL"
+    assert rule in str(caught.value)
+    assert "s3cret" not in str(caught.value)
