@@ -13,7 +13,7 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from recsys.core.config import Settings
-from recsys.features.collaborative import Codes, Collaborative, CollaborativeConfig, Floats, numbers
+from recsys.features.collaborative import Codes, Collaborative, CollaborativeConfig, numbers
 from recsys.features.expression import AS_OF, Relation, within
 from recsys.features.facts import ACTIVE_DAYS
 
@@ -117,20 +117,22 @@ def _score(learnt: Collaborative, members: Codes, named: _Pairs, config: Candida
     known = np.isin(members, learnt.member_codes)
     rows = np.flatnonzero(known)
     places = np.searchsorted(learnt.member_codes, members[rows])
-    als = np.full((len(members), len(learnt.product_codes)), np.nan)
-    near = np.zeros_like(als)
-    own = np.zeros(als.shape, dtype=bool)
+    shape = (len(members), len(learnt.product_codes))
+    als, near = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape)
+    by_als, by_near = np.full(shape, -np.inf, dtype=np.float32), near
     if len(rows) and len(learnt.product_codes):
         weights = learnt.weights[places]
         with threadpool_limits(1, "blas"):
-            als[rows] = learnt.member_factors[places].astype(np.float64) @ learnt.product_factors.T.astype(np.float64)
+            als[rows] = learnt.member_factors[places] @ learnt.product_factors.T
         near[rows] = (weights @ learnt.similar).toarray() / np.asarray(weights.sum(axis=1))
-        own[rows] = weights.toarray() > 0
+        own = (np.repeat(rows, np.diff(weights.indptr)), weights.indices)
+        by_als[rows], by_near = als[rows], near.copy()
+        by_als[own], by_near[own] = -np.inf, 0
     inside = np.isin(named.members, members)
     pairs = _distinct(
         _Pairs(np.searchsorted(members, named.members[inside]), named.products[inside], named.sources[inside]),
-        _best(np.where(own, 0, near), config.neighbour, Source.NEIGHBOUR, learnt.product_codes),
-        _best(np.where(own, -np.inf, np.nan_to_num(als, nan=-np.inf)), config.als, Source.ALS, learnt.product_codes),
+        _best(by_near, config.neighbour, Source.NEIGHBOUR, learnt.product_codes),
+        _best(by_als, config.als, Source.ALS, learnt.product_codes),
     )
     column = np.searchsorted(learnt.product_codes, pairs.products)
     column[column == len(learnt.product_codes)] = 0
@@ -151,13 +153,13 @@ def _score(learnt: Collaborative, members: Codes, named: _Pairs, config: Candida
     )
 
 
-def _best(scores: Floats, count: int, source: Source, product_codes: Codes) -> _Pairs:
+def _best(scores: "np.ndarray", count: int, source: Source, product_codes: Codes) -> _Pairs:
     """Take up to count products with the highest scores of each row; 0 and -inf are never taken when they mean none."""
     count = min(count, scores.shape[1])
     if not count:
         none = np.empty(0, dtype=np.int64)
         return _Pairs(none, none, none)
-    columns = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    columns = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
     rows = np.repeat(np.arange(len(scores)), count)
     columns = columns.ravel()
     kept = scores[rows, columns] > (0 if source is Source.NEIGHBOUR else -np.inf)

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 from recsys.core.config import Settings
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 

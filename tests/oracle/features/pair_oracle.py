@@ -258,13 +258,13 @@ class Offers:
         """Candidates and launches of an active member, and the source that named each first."""
         bought = days_by(self.known.by_member[member], "product")
         score, near = self.history(member), self.near(member)
-        own = sorted(filter(self.sold, score), key=lambda p: (-score[p], -bought[p][-1], p))[:60]
+        own = sorted(filter(self.sold, score), key=lambda p: (-score[p], -bought[p][-1], p))[:85]
         fresh = [p for p in self.vectors[1] if p not in bought or self.known.ago(bought[p][-1]) > 365]
         taste = {p: self.taste(member, p) for p in fresh if member in self.vectors[0]}
         sources = {
             "history": own,
-            "neighbour": sorted((p for p in fresh if near.get(p, 0) > 0), key=lambda p: -near[p])[:20],
-            "als": sorted(taste, key=lambda p: -taste[p])[:20],
+            "neighbour": sorted((p for p in fresh if near.get(p, 0) > 0), key=lambda p: -near[p])[:8],
+            "als": sorted(taste, key=lambda p: -taste[p])[:6],
             "popular": self.popular,
             "launch": [p for p in self.known.launches if p not in bought and self.sold(p)],
         }
@@ -277,7 +277,7 @@ class Offers:
             for product, lines in self.known.by_product.items()
             if self.sold(product)
         }
-        return sorted((p for p in counts if counts[p]), key=lambda p: (-counts[p], p))[:20]
+        return sorted((p for p in counts if counts[p]), key=lambda p: (-counts[p], p))[:10]
 
     def sold(self, product: str) -> bool:
         at = self.known.attribute(product, "delisted_at") if product in self.known.products else None

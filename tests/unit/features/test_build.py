@@ -1,3 +1,4 @@
+from importlib import metadata
 from pathlib import Path
 
 import duckdb
@@ -184,7 +185,7 @@ def test_a_repeat_category_is_the_category_s_own_share(folder: SnapshotFolder) -
 
 
 def test_features_are_others_when_a_library_or_what_is_visible_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    digest, real = code_digest(), build.version
+    digest, real = code_digest(), metadata.version
     assert code_digest() == digest
     for name in ("duckdb", "implicit", "scipy"):
         with monkeypatch.context() as patch:
