@@ -7,11 +7,14 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from recsys.answers.shapes import Recommendation
+from recsys.core.errors import RequestError
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.errors import MAX_BODY, BodyError, failure
 from serving.openapi import PAGE, document
+from serving.schemas import Id
 from serving.state import State, Watcher
 
 Scope = MutableMapping[str, Any]
@@ -22,6 +25,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 MEMBER = "{member_id}"
+
+_id = TypeAdapter[str](Id)
+
+
+class _HungUpError(Exception):
+    """The caller went away before the request was read."""
 
 
 class Counting(Watcher, Protocol):
@@ -45,6 +54,7 @@ class Door:
         self._behind = behind
         self._exact = {endpoint.path: endpoint for endpoint in ENDPOINTS if MEMBER not in endpoint.path}
         self._by_member = [(endpoint.path.split(MEMBER), endpoint) for endpoint in ENDPOINTS if MEMBER in endpoint.path]
+        self._told: tuple[str | None, bytes] | None = None
         self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
             "/": self._page,
             "/docs": self._page,
@@ -73,6 +83,8 @@ class Door:
         started = time.perf_counter()
         try:
             body = await _body(endpoint, scope, receive)
+            if MEMBER in endpoint.path:
+                _check_id(member_id)
             request = endpoint.request.model_validate_json(body)
             if endpoint.in_thread:
                 answer = await asyncio.to_thread(endpoint.handle, self._state, request, member_id)
@@ -81,17 +93,18 @@ class Door:
             status, content = 200, orjson.dumps(answer)
             if isinstance(answer, Recommendation):
                 self._metrics.recommended(answer)
-        except ConnectionError:
+        except _HungUpError:
             return
         except Exception as error:
             status, told = failure(error)
             content = orjson.dumps({"error": asdict(told)})
         self._metrics.answered(endpoint.name, status, time.perf_counter() - started)
-        await _send(send, status, content, JSON)
+        allow = [(b"allow", ", ".join(_methods(endpoint)).encode())] if status == 405 else []
+        await _send(send, status, content, JSON, *allow)
 
     def _member_endpoint(self, path: str) -> tuple[Endpoint | None, str]:
         for (start, end), endpoint in self._by_member:
-            if path.startswith(start) and path.endswith(end) and len(path) > len(start) + len(end):
+            if path.startswith(start) and path.endswith(end) and len(path) >= len(start) + len(end):
                 return endpoint, path[len(start) : -len(end)]
         return None, ""
 
@@ -108,25 +121,41 @@ class Door:
         return (200 if publication else 503), JSON[1], orjson.dumps(told)
 
     def _document(self) -> tuple[int, bytes, bytes]:
-        state = self._state
-        return 200, JSON[1], orjson.dumps(document(state.publication if state.ready else None))
+        """Build the document once a publication."""
+        publication = self._state.publication if self._state.ready else None
+        name = None if publication is None else publication.name
+        if self._told is None or self._told[0] != name:
+            self._told = name, orjson.dumps(document(publication, self._state.placements))
+        return 200, JSON[1], self._told[1]
 
     def _page(self) -> tuple[int, bytes, bytes]:
         return 200, b"text/html; charset=utf-8", PAGE.encode()
 
 
+def _methods(endpoint: Endpoint) -> tuple[str, ...]:
+    return ("GET", "POST") if endpoint.body_optional else ("POST",)
+
+
+def _check_id(member_id: str) -> None:
+    """Hold an id of the path to what ids in bodies are held to."""
+    try:
+        _id.validate_python(member_id)
+    except ValidationError as error:
+        raise RequestError("member_id", error.errors(include_url=False, include_input=False)[0]["msg"]) from None
+
+
 async def _body(endpoint: Endpoint, scope: Scope, receive: Receive) -> bytes:
     """Read the request's body; `BodyError` when it must not be read or is not there."""
     method = scope["method"]
-    if method == "GET" and endpoint.body_optional:
+    if method not in _methods(endpoint):
+        raise BodyError(405, "method", f"{method} is not taken here; use {' or '.join(_methods(endpoint))}")
+    if method == "GET":
         return b"{}"
-    if method != "POST":
-        raise BodyError(405, "method", f"{method} is not taken here; use POST")
     parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError
+            raise _HungUpError
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
@@ -142,8 +171,8 @@ async def _body(endpoint: Endpoint, scope: Scope, receive: Receive) -> bytes:
     raise BodyError(400, "body", "is empty; send a JSON object")
 
 
-async def _send(send: Send, status: int, body: bytes, kind: tuple[bytes, bytes]) -> None:
-    headers = [kind, (b"content-length", b"%d" % len(body))]
+async def _send(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-length", b"%d" % len(body)), *more]
     if status == 503:
         headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

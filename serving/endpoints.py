@@ -10,12 +10,16 @@ from pydantic import BaseModel
 from recsys.answers.audiences import preview
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
+from recsys.answers.policy import Placements
 from recsys.answers.rank import rank
 from recsys.answers.recommend import recommend
 from recsys.answers.shapes import AudiencePreview, MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
 from serving.state import State
+
+CARD = CardSettings()
+Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Endpoint:
     name: label in metrics and operation id. path: with `{member_id}` where the id stands.
     request: the model of the body. answer: the type that comes back, which is also its schema.
     handle: state, request, member id of the path (empty when the path has none) -> answer.
-    example: a body that works on a publication; None when the publication has nothing to show.
+    example: a body that works on a publication and the placements in force; None when there is nothing to show.
     in_thread: it may take longer than a few milliseconds and must not hold up others.
     body_optional: GET is taken too, and POST without a body.
     """
@@ -36,7 +40,7 @@ class Endpoint:
     request: type[BaseModel]
     answer: type[Any]
     handle: Callable[[State, Any, str], Any]
-    example: Callable[[Publication], dict[str, Any] | None]
+    example: Callable[[Publication, Placements], Body | None]
     in_thread: bool = False
     body_optional: bool = False
 
@@ -60,8 +64,7 @@ def _bought_together(state: State, request: NeighboursRequest, _: str) -> Neighb
 
 def _predictions(state: State, _: PredictionsRequest, member_id: str) -> MemberCard:
     publication = state.publication
-    online, note = (None, None) if publication.refused(member_id) else state.online.read(member_id)
-    return member_card(publication, member_id, online, note, CardSettings())
+    return member_card(publication, member_id, state.online.read, CARD)
 
 
 def _preview(state: State, request: AudienceRequest, _: str) -> AudiencePreview:
@@ -78,12 +81,16 @@ def _products(publication: Publication, n: int) -> list[str]:
     return [publication.products.text(row) for row in publication.popular[:n].tolist()]
 
 
-def _product(publication: Publication) -> dict[str, Any] | None:
+def _place(publication: Publication, placements: Placements) -> Body:
+    return {"placement": next(iter(placements.placements)), "member_id": example_member(publication), "k": 5}
+
+
+def _product(publication: Publication, _: Placements) -> Body | None:
     products = _products(publication, 1)
     return {"product_id": products[0], "k": 5} if products else None
 
 
-def _members_and_products(publication: Publication) -> dict[str, Any] | None:
+def _members_and_products(publication: Publication, _: Placements) -> Body | None:
     products = _products(publication, 5)
     return {"member_id": example_member(publication), "products": products} if products else None
 
@@ -96,7 +103,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         RecommendRequest,
         Recommendation,
         _recommend,
-        lambda publication: {"placement": "home", "member_id": example_member(publication), "k": 5},
+        _place,
     ),
     Endpoint("rank", "/rank", "Put a list in a member's order", RankRequest, Ranking, _rank, _members_and_products),
     Endpoint(
@@ -124,7 +131,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         PredictionsRequest,
         MemberCard,
         _predictions,
-        lambda _: {},
+        lambda _, __: {},
         body_optional=True,
     ),
     Endpoint(
@@ -134,7 +141,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         AudienceRequest,
         AudiencePreview,
         _preview,
-        lambda _: {"task": "churn", "top": 20, "sample": 3},
+        lambda _, __: {"task": "churn", "top": 20, "sample": 3},
         in_thread=True,
     ),
 )

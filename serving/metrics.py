@@ -6,6 +6,8 @@ from recsys.answers.shapes import Recommendation
 
 BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 
+Children = dict[tuple[object, ...], prometheus.Counter]
+
 
 class Metrics:
     """Counters of one worker; made after the worker has set its multi-process folder, so import this module late."""
@@ -21,17 +23,14 @@ class Metrics:
             "Day number (since 1970-01-01) of the oldest publication a live worker answers from",
             multiprocess_mode="livemin",
         )
-        self._children: dict[tuple[str, int], prometheus.Counter] = {}
+        self._children: Children = {}
         self._timers: dict[str, prometheus.Histogram] = {}
-        self._route_children: dict[tuple[str, str], prometheus.Counter] = {}
+        self._route_children: Children = {}
+        self._fallback_children: Children = {}
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Count one request."""
-        key = (endpoint, status)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = self._requests.labels(endpoint, str(status))
-        child.inc()
+        _child(self._children, self._requests, (endpoint, status)).inc()
         timer = self._timers.get(endpoint)
         if timer is None:
             timer = self._timers[endpoint] = self._seconds.labels(endpoint)
@@ -39,13 +38,9 @@ class Metrics:
 
     def recommended(self, answer: Recommendation) -> None:
         """Count how a recommendation was reached."""
-        key = (answer.placement, str(answer.route))
-        child = self._route_children.get(key)
-        if child is None:
-            child = self._route_children[key] = self._routes.labels(*key)
-        child.inc()
+        _child(self._route_children, self._routes, (answer.placement, answer.route)).inc()
         for fallback in answer.fallbacks:
-            self._fallbacks.labels(answer.placement, fallback.step).inc()
+            _child(self._fallback_children, self._fallbacks, (answer.placement, fallback.step)).inc()
 
     def swapped(self, as_of_number: int) -> None:
         """Count a publication that was taken."""
@@ -55,3 +50,11 @@ class Metrics:
     def refused(self) -> None:
         """Count a publication that was refused."""
         self._swaps.labels("refused").inc()
+
+
+def _child(children: Children, counter: prometheus.Counter, labels: tuple[object, ...]) -> prometheus.Counter:
+    """Return the counter of some labels, which is dear to look up, from those met before."""
+    child = children.get(labels)
+    if child is None:
+        child = children[labels] = counter.labels(*map(str, labels))
+    return child

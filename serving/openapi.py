@@ -4,16 +4,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from recsys.answers.policy import Placements
 from recsys.artifacts.publication import Publication
 from serving.endpoints import ENDPOINTS, Endpoint, example_member
 from serving.errors import Failure
+from serving.schemas import Id
 
 REF = "#/components/schemas/{model}"
 STATUSES = {
     "400": "The body cannot be read",
     "404": "A member, product or category is not known",
+    "405": "The method is not taken",
     "413": "The body is too large",
     "422": "A field breaks a rule",
+    "500": "The service failed",
     "503": "Nothing was published yet",
 }
 
@@ -25,9 +29,12 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def document(publication: Publication | None) -> dict[str, Any]:
+def document(publication: Publication | None, placements: Placements) -> dict[str, Any]:
     """Return the OpenAPI document; without a publication it has no examples."""
-    adapters: list[tuple[str, Any, TypeAdapter[Any]]] = [("failure", "serialization", TypeAdapter(Failure))]
+    adapters: list[tuple[str, Any, TypeAdapter[Any]]] = [
+        ("failure", "serialization", TypeAdapter(Failure)),
+        ("member_id", "validation", TypeAdapter(Id)),
+    ]
     for endpoint in ENDPOINTS:
         adapters.append((f"{endpoint.name}:request", "validation", TypeAdapter(endpoint.request)))
         adapters.append((f"{endpoint.name}:answer", "serialization", TypeAdapter(endpoint.answer)))
@@ -37,14 +44,17 @@ def document(publication: Publication | None) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "recsys", "version": version, "description": "Recommendations and predictions"},
-        "paths": {endpoint.path: _path(endpoint, by_name, publication) for endpoint in ENDPOINTS} | _machines(),
+        "paths": {endpoint.path: _path(endpoint, by_name, publication, placements) for endpoint in ENDPOINTS}
+        | _machines(),
         "components": {"schemas": shared.get("$defs", {})},
     }
 
 
-def _path(endpoint: Endpoint, schemas: dict[str, Any], publication: Publication | None) -> dict[str, Any]:
+def _path(
+    endpoint: Endpoint, schemas: dict[str, Any], publication: Publication | None, placements: Placements
+) -> dict[str, Any]:
     media: dict[str, Any] = {"schema": schemas[f"{endpoint.name}:request"]}
-    example = None if publication is None else endpoint.example(publication)
+    example = None if publication is None else endpoint.example(publication, placements)
     if example is not None:
         media["example"] = example
     refused = {"application/json": {"schema": _error(schemas)}}
@@ -65,7 +75,12 @@ def _path(endpoint: Endpoint, schemas: dict[str, Any], publication: Publication 
         path["get"] = {**operation, "operationId": f"get_{endpoint.name}"}
     if "{member_id}" in endpoint.path:
         member = None if publication is None else example_member(publication)
-        parameter: dict[str, Any] = {"name": "member_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        parameter: dict[str, Any] = {
+            "name": "member_id",
+            "in": "path",
+            "required": True,
+            "schema": schemas["member_id"],
+        }
         path["parameters"] = [parameter if member is None else {**parameter, "example": member}]
     return path
 

@@ -1,17 +1,21 @@
 """What requests look like; an unknown key, a wrong type and a value out of bounds are refused by name."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from recsys.answers.audiences import AudienceAsk
 from recsys.answers.recommend import Ask, Filters
 
 MAX_K = 200
 MAX_PRODUCTS = 500
+MAX_ID = 256
 
-Id = Annotated[str, Field(min_length=1, max_length=256)]
+Item = TypeVar("Item")
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Many = Annotated[tuple[Item, ...], FailFast()]
+"""A list of which only the first wrong entry is told."""
 K = Annotated[int, Field(ge=1, le=MAX_K)]
 
 
@@ -22,9 +26,9 @@ class _Request(BaseModel):
 class FiltersRequest(_Request):
     """What the answer shall be kept to."""
 
-    categories: tuple[Id, ...] = Field(default=(), max_length=100)
+    categories: Many[Id] = Field(default=(), max_length=100)
     """Only these categories; empty = all."""
-    brands: tuple[Id, ...] = Field(default=(), max_length=100)
+    brands: Many[Id] = Field(default=(), max_length=100)
     """Only these brands; empty = all."""
     price_min: Amount | None = None
     """Only at this price or above."""
@@ -35,7 +39,7 @@ class FiltersRequest(_Request):
 class ContextRequest(_Request):
     """What surrounds the place."""
 
-    products: tuple[Id, ...] = Field(default=(), max_length=100)
+    products: Many[Id] = Field(default=(), max_length=100)
     """The product shown, those in the cart, in the order, or seen lately; they never come back as items."""
 
 
@@ -48,7 +52,7 @@ class RecommendRequest(_Request):
     """The member; null = a visitor who is not known."""
     k: K = 10
     """So many items at most."""
-    exclude: tuple[Id, ...] = Field(default=(), max_length=1000)
+    exclude: Many[Id] = Field(default=(), max_length=1000)
     """Products that must not come back."""
     context: ContextRequest = ContextRequest()
     """What surrounds the place."""
@@ -74,7 +78,7 @@ class RecommendRequest(_Request):
 class RankRequest(_Request):
     """A list of products that shall be put in a member's order."""
 
-    products: tuple[Id, ...] = Field(min_length=1, max_length=MAX_PRODUCTS)
+    products: Many[Id] = Field(min_length=1, max_length=MAX_PRODUCTS)
     """The products, each once."""
     member_id: Id | None = None
     """The member; null = a visitor who is not known."""
@@ -104,8 +108,8 @@ class AudienceRequest(_Request):
     """Needed for repurchase."""
     product_id: Id | None = None
     """Needed for new_product and recommend."""
-    within: Literal[7, 14, 28] = 14
-    """Days, for repurchase."""
+    within: Literal[7, 14, 28] | None = None
+    """Days, for repurchase; null = 14."""
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The lowest score."""
     top: Annotated[int, Field(ge=1)] | None = None

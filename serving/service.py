@@ -2,7 +2,8 @@
 """The BentoML service: BentoML runs the processes, builds the bento and serves health and metrics; our door answers."""
 
 import os
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 
@@ -13,17 +14,28 @@ from serving.endpoints import BY_NAME
 from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest
 from serving.state import State
 
+if TYPE_CHECKING:
+    from serving.metrics import Metrics
+
 
 class DoorService(bentoml.Service):
     """A service whose app stands behind our door; made once in every worker."""
 
-    def to_asgi(self, is_main: bool = True) -> App:  # noqa: FBT001, FBT002
-        """Build the worker's app; the state is shared by the door and by BentoML's own instance of the API."""
+    @cached_property
+    def metrics(self) -> "Metrics":
+        """What the worker counts; made late, as `serving.metrics` asks."""
         from serving.metrics import Metrics
 
-        metrics = Metrics()
-        self.state = State(Home.default(), metrics)
-        return Door(self.state, metrics, super().to_asgi(is_main=is_main))
+        return Metrics()
+
+    @cached_property
+    def state(self) -> State:
+        """What the worker answers from; shared by the door and by BentoML's own instance of the API."""
+        return State(Home.default(), self.metrics)
+
+    def to_asgi(self, is_main: bool = True) -> App:  # noqa: FBT001, FBT002
+        """Build the worker's app."""
+        return Door(self.state, self.metrics, super().to_asgi(is_main=is_main))
 
     def __call__(self) -> "Api":
         """Make BentoML's instance of the API and begin to follow the publication."""
@@ -34,7 +46,10 @@ class DoorService(bentoml.Service):
 
 
 class Api:
-    """Recommendations and predictions for a member mall; the same endpoints for BentoML's own clients."""
+    """Recommendations and predictions for a member mall; the same endpoints for BentoML's own clients.
+
+    Over HTTP the door answers before these methods are reached; they answer whoever holds the service in process.
+    """
 
     state: State
 

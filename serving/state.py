@@ -11,7 +11,7 @@ from recsys.answers.policy import Placements, read_placements
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, MissingError
-from recsys.core.folders import current
+from recsys.core.folders import POINTER, current
 from serving.online import OnlineRows
 
 POLL_SECONDS = 0.5
@@ -43,7 +43,9 @@ class Watcher(Protocol):
 class State:
     """Holds the publication of this worker and follows the pointer in a thread of its own.
 
-    A refused publication is tried again when the pointer moves, and now and then: it may have been copied in slowly.
+    Whatever goes wrong in reading the pointer or opening what it names is a refusal: the service goes on with what it
+    has, and is not ready when that is nothing. A refused publication is tried again when the pointer moves, and now and
+    then: it may have been copied in slowly.
     """
 
     def __init__(self, home: Home, watcher: Watcher) -> None:
@@ -87,26 +89,29 @@ class State:
         """Take what the pointer names if it is new and whole; return whether the publication changed."""
         try:
             folder = current(self._root)
-        except OSError as error:
-            return self._refuse(str(self._root), f"the pointer cannot be read: {error}")
-        if folder is None or (self._publication is not None and folder == self._publication.folder):
+        except Exception as error:
+            return self._refuse(POINTER, error)
+        if folder is None:
+            return False
+        if self._publication is not None and folder == self._publication.folder:
+            self.refusal = None
             return False
         if self.refusal is not None and self.refusal.publication == folder.name and self._skips > 0:
             self._skips -= 1
             return False
         try:
             publication = Publication.open(folder)
-        except ArtifactError as error:
-            return self._refuse(folder.name, f"{Path(str(error.fields['path'])).name} {error.fields['reason']}")
+        except Exception as error:
+            return self._refuse(folder.name, error)
         self._publication, self.refusal = publication, None
         self._watcher.swapped(publication.as_of.number)
         _log.info("answering from publication %s", publication.name)
         return True
 
-    def _refuse(self, name: str, reason: str) -> bool:
-        refusal = Refusal(name, reason)
+    def _refuse(self, name: str, error: Exception) -> bool:
+        refusal = Refusal(name, _reason(error))
         if refusal != self.refusal:
-            _log.error("refused publication %s: %s", name, reason)
+            _log.error("refused publication %s: %s (%r)", name, refusal.reason, error)
             self._watcher.refused()
         self.refusal, self._skips = refusal, RETRY_POLLS
         return False
@@ -121,6 +126,13 @@ class State:
             if swapped:
                 gc.collect()
                 gc.freeze()
+
+
+def _reason(error: Exception) -> str:
+    """Say what is wrong without naming a folder of this machine; the log has all of it."""
+    if isinstance(error, ArtifactError):
+        return f"{Path(str(error.fields['path'])).name} {error.fields['reason']}"
+    return f"cannot be read: {type(error).__name__}"
 
 
 def _placements(home: Home) -> Placements:

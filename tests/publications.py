@@ -27,7 +27,7 @@ def category(n: int) -> str:
 def content(*, seed: int = 0, version: str = "1") -> Content:
     """Product n is in category n % 6 and the n+1-th most popular.
 
-    p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 is no consumable and was bought by
+    p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 does not run out and was bought by
     everybody 5 days ago, p010's stock is unknown. The last member opted out; the one before is known but has no lists.
     """
     random = np.random.default_rng(seed)
@@ -39,6 +39,7 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
         members=_members(random),
         products=_products(),
         recommend=_recommend(random, listed),
+        bought=pd.DataFrame({"member_id": listed, "product_id": product_id(9), "days_since": 5.0}),
         repurchase=_repurchase(random, listed),
         churn=pd.DataFrame({"member_id": listed, "score": np.linspace(0, 1, len(listed))}),
         new_product=_new_product(random, listed),
@@ -55,7 +56,7 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
 
 def _members(random: np.random.Generator) -> pd.DataFrame:
     ids = [member_id(n) for n in range(MEMBERS)]
-    tags = [["regular", "vip"] if n % 2 else None for n in range(MEMBERS)]
+    tags = [["regular", "high_value"] if n % 2 else None for n in range(MEMBERS)]
     money = random.gamma(2, 50, MEMBERS)
     money[3] = np.nan
     tier = ["gold" if n % 3 else None for n in range(MEMBERS)]
@@ -75,7 +76,6 @@ def _products() -> pd.DataFrame:
             "brand": [f"brand {i % 4}" for i in n],
             "price": n + 0.5,
             "stock": 10.0,
-            "is_consumable": True,
             "launched_day": np.nan,
             "delisted_day": np.nan,
             "buyers_28": PRODUCTS - n,
@@ -83,12 +83,10 @@ def _products() -> pd.DataFrame:
             "popularity": n + 1,
         }
     )
-    frame["is_consumable"] = frame["is_consumable"].astype(object)
     frame.loc[6, "stock"] = 0
     frame.loc[7, "delisted_day"] = AS_OF.number
     frame.loc[8, "launched_day"] = AS_OF.number + 1
-    frame.loc[9, "is_consumable"] = False
-    frame.loc[10, ["stock", "is_consumable"]] = [np.nan, None]
+    frame.loc[10, "stock"] = np.nan
     return frame
 
 

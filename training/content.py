@@ -5,15 +5,19 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from recsys.artifacts.publication_content import Content, Factors, Reason
+from recsys.artifacts.publication_content import BOUGHT_DAYS, Content, Factors, Reason
 from recsys.core.task import View
 from recsys.data.engine import day_number
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
+from training.tags import member_tags
 
-DUE_RATIO = 0.8
-"""A product is due from this share of the member's usual gap on."""
+DUE_RATIOS = (0.8, 2.0)
+"""A product is due from the first to the second multiple of the member's usual gap; later, the habit has ended."""
+
+DUE_PURCHASE_DAYS = 3
+"""A habit takes so many purchase days: one gap is none."""
 
 PRODUCTS = """
     WITH sold AS (
@@ -26,14 +30,14 @@ PRODUCTS = """
         FROM orders WHERE NOT is_return GROUP BY product_id
     ),
     listed AS (
-        SELECT product_id, name, category, subcategory, brand, price, stock, is_consumable, launched_at, delisted_at
+        SELECT product_id, name, category, subcategory, brand, price, stock, launched_at, delisted_at
         FROM products
         UNION ALL
-        SELECT product_id, name, category, subcategory, brand, price, NULL, is_consumable, launched_at, NULL
+        SELECT product_id, name, category, subcategory, brand, price, NULL, launched_at, NULL
         FROM launches ANTI JOIN products USING (product_id)
     )
     SELECT coalesce(l.product_id, s.product_id) AS product_id, l.name, coalesce(l.category, 'unknown') AS category,
-           l.subcategory, l.brand, coalesce(l.price, s.paid) AS price, l.stock, l.is_consumable,
+           l.subcategory, l.brand, coalesce(l.price, s.paid) AS price, l.stock,
            {launched} AS launched_day, {delisted} AS delisted_day,
            coalesce(s.buyers_28, 0) AS buyers_28, coalesce(s.buyers_90, 0) AS buyers_90,
            row_number() OVER (
@@ -41,6 +45,13 @@ PRODUCTS = """
                         coalesce(l.product_id, s.product_id)
            ) AS popularity
     FROM listed l FULL JOIN sold s ON l.product_id = s.product_id
+"""
+
+BOUGHT = """
+    SELECT o.member_id, o.product_id, CAST($day - max(o.day) AS DOUBLE) AS days_since
+    FROM orders o JOIN products p USING (product_id)
+    WHERE NOT o.is_return AND NOT p.is_consumable AND o.day >= $day - $window
+    GROUP BY ALL
 """
 
 
@@ -53,13 +64,15 @@ def content(
     scores: task -> its score table of the same day. versions: task -> the champion that made them.
     """
     snapshot = tables.at(folder.as_of)
+    members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
         model_versions=dict(versions),
-        members=folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"]),
+        members=members.assign(tags=member_tags(members, scores)),
         products=products(snapshot),
         recommend=with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT)),
+        bought=bought(snapshot),
         repurchase=scores["repurchase"],
         churn=scores["churn"],
         new_product=scores["new_product"],
@@ -77,6 +90,12 @@ def products(snapshot: Snapshot) -> pd.DataFrame:
         return connection.execute(sql, {"day": snapshot.as_of.number}).df()
 
 
+def bought(snapshot: Snapshot) -> pd.DataFrame:
+    """List what members bought lately of products known not to run out; columns as `Content.bought` says."""
+    with snapshot.connect() as connection:
+        return connection.execute(BOUGHT, {"day": snapshot.as_of.number, "window": BOUGHT_DAYS}).df()
+
+
 def opted_out(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the members who refused personalisation."""
     with snapshot.connect() as connection:
@@ -91,6 +110,8 @@ def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         "own_product_days_since_purchase": "days_since",
         "own_product_mean_gap": "mean_gap",
         "affinity_category_share": "category_share",
+        "neighbour_score": "neighbour_score",
+        "als_score": "als_score",
         "product_id": "product_id",
         "member_id": "member_id",
     }
@@ -98,7 +119,12 @@ def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         pairs[list(evidence)].rename(columns=evidence), on=["member_id", "product_id"], validate="one_to_one"
     )
     again = table["purchase_days"].fillna(0) >= 1
-    due = again & (table["days_since"] / table["mean_gap"] >= DUE_RATIO)
+    due = again & (table["purchase_days"] >= DUE_PURCHASE_DAYS)
+    due &= (table["days_since"] / table["mean_gap"]).between(*DUE_RATIOS)
     known = table["category_share"].fillna(0) > 0
-    reason = np.select([due, again, known], [Reason.DUE, Reason.AGAIN, Reason.IN_CATEGORY], Reason.FOR_YOU)
-    return table.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0)).drop(columns="category_share")
+    alike = (table["neighbour_score"] > 0) | (table["als_score"] > 0)
+    reason = np.select(
+        [due, again, known, alike], [Reason.DUE, Reason.AGAIN, Reason.IN_CATEGORY, Reason.FOR_YOU], Reason.POPULAR
+    )
+    told = table.drop(columns=["category_share", "neighbour_score", "als_score"])
+    return told.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0))

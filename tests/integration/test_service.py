@@ -20,6 +20,7 @@ from recsys.core.folders import current, point
 from recsys.store.packed import PackedStore
 from serving.endpoints import ENDPOINTS
 from serving.errors import MAX_BODY
+from serving.online import NO_ROW
 from tests.publications import MEMBERS, PRODUCTS, content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving
 
@@ -132,6 +133,12 @@ def test_the_member_card_comes_by_get_and_post(client: httpx.Client) -> None:
         ("/recommend", {"placement": "home", "member_id": ""}, 422, "member_id"),
         ("/recommend", {"placement": "home", "colour": 1}, 422, "colour"),
         ("/recommend", {"placement": "home", "filters": {"price_min": -1}}, 422, "filters.price_min"),
+        (
+            "/recommend",
+            {"placement": "home", "filters": {"price_min": 2, "price_max": 1}},
+            422,
+            "filters.price_max",
+        ),
         ("/recommend", {"placement": "home", "context": {"products": "p001"}}, 422, "context.products"),
         ("/recommend", {"placement": "home", "exclude": ["a", 1]}, 422, "exclude.1"),
         ("/recommend", [], 422, "body"),
@@ -148,6 +155,9 @@ def test_the_member_card_comes_by_get_and_post(client: httpx.Client) -> None:
         ("/audiences/preview", {"task": "new_product", "product_id": "?"}, 404, "product_id"),
         ("/audiences/preview", {"task": "churn", "within": 8}, 422, "within"),
         ("/audiences/preview", {"task": "churn", "top": 1, "threshold": 0.5}, 422, "top"),
+        ("/audiences/preview", {"task": "churn", "category": "category 1"}, 422, "category"),
+        ("/audiences/preview", {"task": "churn", "within": 14}, 422, "within"),
+        ("/audiences/preview", {"task": "churn", "product_id": "p001"}, 422, "product_id"),
     ],
 )
 def test_a_wrong_field_is_named(client: httpx.Client, path: str, body: object, status: int, field: str) -> None:
@@ -183,7 +193,8 @@ def test_other_methods_and_addresses_are_refused(client: httpx.Client) -> None:
     assert error(client.get("/recommend")) == (405, "method")
     assert error(client.delete(f"/members/{member_id(1)}/predictions")) == (405, "method")
     assert client.post("/nowhere", json={}).status_code == 404
-    assert client.get("/members//predictions").status_code == 404
+    assert error(client.get("/members//predictions")) == (422, "member_id")
+    assert client.get("/recommend").headers["allow"] == "POST"
 
 
 def test_machines_are_told_what_they_need(client: httpx.Client, home: Home) -> None:
@@ -217,7 +228,7 @@ def test_the_live_feature_row_is_shown_with_its_time(client: httpx.Client, home:
     assert (after["source"], after["timestamp"], after["note"]) == ("online", "2025-04-01T08:00:00+00:00", None)
     assert (after["values"]["orders_90"], after["values"]["tier"]) == (77.0, "gold")
     other = client.get(f"/members/{member_id(2)}/predictions").json()["features"]
-    assert (other["source"], other["note"]) == ("published", "the online store has no row of this member")
+    assert (other["source"], other["note"]) == ("published", NO_ROW)
 
 
 def test_publications_are_swapped_under_load_without_a_failed_request(
@@ -284,6 +295,45 @@ def test_bentoml_clients_reach_the_same_answers(running: Running) -> None:
     assert json.loads(result.stdout) == product_id(13)
 
 
+def test_whoever_holds_the_service_in_process_gets_the_same_answers(home: Home) -> None:
+    script = (
+        "import json, sys\n"
+        "import orjson\n"
+        "from serving.endpoints import BY_NAME\n"
+        "from serving.service import service\n"
+        "api = service()\n"
+        "bodies = json.loads(sys.argv[1])\n"
+        "requests = {name: BY_NAME[name].request.model_validate_json(json.dumps(bodies[name])) for name in bodies}\n"
+        "print(orjson.dumps({name: getattr(api, name)(request) for name, request in requests.items()}).decode())\n"
+        "api.stop()\n"
+    )
+    product = {"product_id": product_id(1), "k": 2}
+    bodies = {
+        "recommend": {"placement": "home", "k": 3},
+        "rank": {"products": [product_id(4), product_id(3)]},
+        "similar": product,
+        "bought_together": product,
+        "audience_preview": {"task": "churn", "top": 3},
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(bodies)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"RECSYS_HOME": str(home.root), "PATH": "", "BENTOML_DO_NOT_TRACK": "True"},
+    )
+    assert result.returncode == 0, result.stderr
+    answers = json.loads(result.stdout.splitlines()[-1])
+    items = {name: [item["product_id"] for item in answers[name]["items"]] for name in bodies if name[0] != "a"}
+    assert items == {
+        "recommend": [product_id(n) for n in (0, 1, 2)],
+        "rank": [product_id(3), product_id(4)],
+        "similar": [product_id(n) for n in (13, 19)],
+        "bought_together": [product_id(n) for n in (2, 3)],
+    }
+    assert answers["audience_preview"]["count"] == 3
+
+
 def test_the_log_has_no_stack_trace(running: Running) -> None:
     log = running.log.read_text(encoding="utf-8")
     assert "Traceback" not in log
@@ -310,7 +360,8 @@ def test_a_worker_imports_nothing_heavy(home: Home) -> None:
         "from serving.service import service\n"
         "service.to_asgi()\n"
         "service()\n"
-        "service.state.online.read('x')\n"
+        "from datetime import UTC, datetime\n"
+        "service.state.online.read('x', datetime.now(UTC))\n"
         "assert service.state.ready\n"
         "heavy = 'mlflow feast lightgbm implicit sklearn scipy pandas duckdb ibis pandera matplotlib sqlalchemy'\n"
         "print([name for name in heavy.split() if name in sys.modules])\n"

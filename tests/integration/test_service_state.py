@@ -1,9 +1,14 @@
 import asyncio
+import dataclasses
+import json
 import logging
 import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from recsys.answers.shapes import Recommendation
@@ -11,9 +16,10 @@ from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
 from recsys.core.errors import ConfigError, MissingError
-from recsys.core.folders import point
+from recsys.core.folders import MANIFEST, POINTER, point
+from recsys.store.packed import PackedStore
 from serving.door import Door, Message, Receive, Scope, Send
-from serving.online import OnlineRows
+from serving.online import ABSENT, NO_ROW, STALE, UNREADABLE, OnlineRows
 from serving.state import RETRY_POLLS, State
 from tests.publications import content, member_id
 
@@ -45,9 +51,13 @@ class Counted:
 class Failing(State):
     """A state that breaks in a way nobody foresaw."""
 
+    def __init__(self, home: Home, watcher: Counted, error: Exception) -> None:
+        super().__init__(home, watcher)
+        self._error = error
+
     @property
     def publication(self) -> Publication:
-        raise ZeroDivisionError("secret detail")
+        raise self._error
 
 
 @pytest.fixture
@@ -171,7 +181,7 @@ def test_what_nobody_foresaw_is_told_without_detail_and_logged_whole(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
     counted = Counted()
-    door = Door(Failing(home, counted), counted, behind)
+    door = Door(Failing(home, counted, ZeroDivisionError("secret detail")), counted, behind)
     with caplog.at_level(logging.ERROR, logger="recsys.serving"):
         response = ask(door, "POST", "/recommend", b'{"placement": "home"}')
     assert response.status_code == 500
@@ -196,8 +206,157 @@ def test_a_caller_who_hangs_up_is_not_answered(home: Home) -> None:
     assert not counted.statuses
 
 
-def test_the_online_store_is_opened_when_it_appears(home: Home) -> None:
-    row, note = OnlineRows(home.online).read("anyone")
-    assert row is None
-    assert note is not None
-    assert "recsys materialize" in note
+def test_a_service_that_breaks_by_a_lost_connection_is_told_too(home: Home) -> None:
+    counted = Counted()
+    door = Door(Failing(home, counted, ConnectionResetError("to some store")), counted, behind)
+    assert ask(door, "POST", "/recommend", b'{"placement": "home"}').status_code == 500
+    assert counted.statuses == [500]
+
+
+def test_the_pointer_going_back_to_what_is_served_ends_the_refusal(home: Home) -> None:
+    state = State(home, Counted())
+    good = write_publication(home.publications, content())
+    state.follow()
+    broken(home)
+    state.follow()
+    assert state.refusal is not None
+    point(home.publications, good.name)
+    assert not state.follow()
+    assert state.refusal is None
+
+
+def _no_text(home: Home) -> None:
+    (home.publications / POINTER).write_bytes(b"\xff\xfe")
+
+
+def _a_folder(home: Home) -> None:
+    point(home.publications, "a")
+    (home.publications / "a").mkdir()
+    (home.publications / "a" / MANIFEST).mkdir()
+
+
+def _no_path(home: Home) -> None:
+    point(home.publications, "a\0b")
+
+
+def _too_long(home: Home) -> None:
+    point(home.publications, "a" * 5000)
+
+
+@pytest.mark.parametrize("harm", [_no_text, _a_folder, _no_path, _too_long])
+def test_whatever_cannot_be_read_is_a_refusal_and_never_a_crash(
+    home: Home, harm: Callable[[Home], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    home.publications.mkdir(parents=True)
+    harm(home)
+    counted = Counted()
+    state = State(home, counted)
+    with caplog.at_level(logging.ERROR, logger="recsys.serving"):
+        for _ in range(3):
+            assert not state.follow()
+    assert len(caplog.records) == counted.refusals == 1
+    response = ask(Door(state, counted, behind), "GET", "/readyz")
+    assert response.status_code == 503
+    assert response.json()["refused"]["reason"]
+    assert str(home.root) not in response.text
+    good = write_publication(home.publications, content())
+    assert state.follow()
+    assert state.publication.folder == good
+
+
+def test_the_api_page_is_built_once_a_publication_and_shows_a_placement_in_force(home: Home) -> None:
+    (home.root / "placements.toml").write_text('[shelf]\ntitle = "Shelf"\nsources = [{ name = "personal" }]\n')
+    state = State(home, Counted())
+    door = Door(state, Counted(), behind)
+    bare = ask(door, "GET", "/docs.json").json()
+    write_publication(home.publications, content())
+    state.follow()
+    told = ask(door, "GET", "/docs.json")
+    operation = told.json()["paths"]["/recommend"]["post"]
+    assert operation["requestBody"]["content"]["application/json"]["example"]["placement"] == "shelf"
+    assert {"405", "500"} <= set(operation["responses"])
+    assert bare["info"]["version"] == "none"
+    state._publication = dataclasses.replace(state.publication, categories=())
+    assert ask(door, "GET", "/docs.json").content == told.content
+
+
+def test_other_methods_are_told_which_are_taken(home: Home) -> None:
+    door = Door(State(home, Counted()), Counted(), behind)
+    assert ask(door, "PUT", "/recommend").headers["allow"] == "POST"
+    assert ask(door, "PUT", "/members/a/predictions").headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("sent", [{"placement": "home", **{f"k{n}": 1 for n in range(20_000)}}, {"x" * 100_000: 1}])
+def test_an_answer_to_a_broken_request_is_short(home: Home, sent: dict[str, object]) -> None:
+    door = Door(State(home, Counted()), Counted(), behind)
+    response = ask(door, "POST", "/recommend", json.dumps(sent).encode())
+    assert response.status_code == 422
+    assert len(response.content) < 1000
+
+
+def test_of_a_list_only_the_first_wrong_entry_is_built(home: Home) -> None:
+    door = Door(State(home, Counted()), Counted(), behind)
+    for path, field in (("/recommend", "exclude"), ("/rank", "products")):
+        sent = {"placement": "home", field: [1] * 200} if path == "/recommend" else {field: [1] * 200}
+        assert ask(door, "POST", path, json.dumps(sent).encode()).json()["error"]["field"] == f"{field}.0"
+
+
+@pytest.mark.parametrize(("member", "status"), [("a" * 256, 404), ("a" * 257, 422), ("", 422)])
+def test_an_id_of_the_path_is_held_to_the_limits_of_ids(home: Home, member: str, status: int) -> None:
+    state = State(home, Counted())
+    write_publication(home.publications, content())
+    state.follow()
+    response = ask(Door(state, Counted(), behind), "GET", f"/members/{member}/predictions")
+    assert (response.status_code, response.json()["error"]["field"]) == (status, "member_id")
+    assert len(response.json()["error"]["rule"]) <= 200
+
+
+class TestOnlineRows:
+    AT = datetime(2025, 4, 1, 8, tzinfo=UTC)
+
+    def store(self, home: Home, points: float) -> None:
+        row = pa.Table.from_pylist([{"member_id": "a", "points": points, "event_timestamp": self.AT}])
+        PackedStore(home.online).write("member", row, keys=["member_id"], event="event_timestamp")
+
+    def test_the_store_is_opened_when_it_appears(self, home: Home) -> None:
+        online = OnlineRows(home.online)
+        assert online.read("a", self.AT) == (None, ABSENT)
+        self.store(home, 1)
+        row, note = online.read("a", self.AT)
+        assert note is None
+        assert row is not None
+        assert (row.source, row.timestamp, row.values) == ("online", "2025-04-01T08:00:00+00:00", {"points": 1.0})
+        assert online.read("b", self.AT) == (None, NO_ROW)
+
+    def test_a_row_older_than_the_publication_is_not_taken(self, home: Home) -> None:
+        self.store(home, 1)
+        assert OnlineRows(home.online).read("a", self.AT + timedelta(seconds=1)) == (None, STALE)
+
+    def test_a_store_that_was_replaced_is_opened_anew(self, home: Home) -> None:
+        self.store(home, 1)
+        online = OnlineRows(home.online)
+        assert online.read("a", self.AT)[0] is not None
+        other = Home(home.root / "other")
+        self.store(other, 2)
+        home.online.rename(home.root / "old")
+        other.online.rename(home.online)
+        row, _ = online.read("a", self.AT)
+        assert row is not None
+        assert row.values == {"points": 2.0}
+        shutil.rmtree(home.online)
+        assert online.read("a", self.AT) == (None, ABSENT)
+
+    def test_a_broken_store_is_told_without_its_place_and_logged_once(
+        self, home: Home, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        home.online.mkdir(parents=True)
+        (home.online / "data.mdb").write_bytes(b"x" * 8192)
+        online = OnlineRows(home.online)
+        with caplog.at_level(logging.ERROR, logger="recsys.serving"):
+            for _ in range(3):
+                assert online.read("a", self.AT) == (None, UNREADABLE)
+        assert len(caplog.records) == 1
+        assert str(home.online) in caplog.text
+        (home.online / "data.mdb").unlink()
+        self.store(home, 3)
+        assert online.read("a", self.AT)[0] is not None

@@ -7,6 +7,7 @@ import numpy as np
 
 from recsys.answers.errors import UnknownError
 from recsys.answers.shapes import AudienceMember, AudiencePreview, Bin
+from recsys.answers.tags import member_tags
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_columns import Ragged
 from recsys.core.errors import RequestError
@@ -19,13 +20,14 @@ class AudienceAsk:
     """Which members: those at or above a threshold, or the top ones; with neither, everybody who is scored.
 
     task: churn; repurchase with a category; new_product or recommend with a product_id.
-    within: days, for repurchase: 7, 14 or 28.
+    within: days, for repurchase: 7, 14 or 28; None = 14.
+    What a task does not take must be None.
     """
 
     task: str
     category: str | None = None
     product_id: str | None = None
-    within: int = 14
+    within: int | None = None
     threshold: float | None = None
     top: int | None = None
     sample: int = 10
@@ -47,6 +49,9 @@ def preview(publication: Publication, ask: AudienceAsk) -> AudiencePreview:
         raise RequestError("task", f"is none of {', '.join(sorted(_SCORED))}")
     if ask.threshold is not None and ask.top is not None:
         raise RequestError("top", "comes with a threshold; give one of them")
+    for field in ("category", "product_id", "within"):
+        if getattr(ask, field) is not None and field not in _TAKES[ask.task]:
+            raise RequestError(field, f"is not taken for {ask.task}")
     scored = _SCORED[ask.task](publication, ask)
     order = np.lexsort((scored.members, -scored.scores))
     if ask.threshold is not None:
@@ -64,7 +69,7 @@ def preview(publication: Publication, ask: AudienceAsk) -> AudiencePreview:
         expected=float(scores.sum(dtype=np.float64)) if scored.is_probability else None,
         histogram=_histogram(scored),
         sample=tuple(
-            AudienceMember(publication.members.text(row), score, publication.member_tags(row))
+            AudienceMember(publication.members.text(row), score, member_tags(publication, row))
             for row, score in zip(members[: ask.sample].tolist(), scores[: ask.sample].tolist(), strict=True)
         ),
         as_of=str(publication.as_of),
@@ -84,7 +89,7 @@ def _repurchase(publication: Publication, ask: AudienceAsk) -> _Scored:
     category = publication.category_row(ask.category)
     if category is None:
         raise UnknownError("category", f"{ask.category!r} is no known category")
-    name = f"p{ask.within}"
+    name = f"p{14 if ask.within is None else ask.within}"
     if name not in publication.repurchase.columns:
         raise RequestError("within", "is none of 7, 14, 28")
     return _pairs(publication.repurchase, category, name, is_probability=True)
@@ -103,6 +108,13 @@ _SCORED: dict[str, Callable[[Publication, AudienceAsk], _Scored]] = {
     "repurchase": _repurchase,
     "new_product": _new_product,
     "recommend": _recommend,
+}
+
+_TAKES: dict[str, tuple[str, ...]] = {
+    "churn": (),
+    "repurchase": ("category", "within"),
+    "new_product": ("product_id",),
+    "recommend": ("product_id",),
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.answers.reasons import why, with_product
+from recsys.answers.reasons import named_category, why, with_product
 from recsys.answers.shapes import Source, Why
 from recsys.artifacts.publication import Publication, known
 from recsys.artifacts.publication_columns import Ragged
@@ -54,33 +54,31 @@ def pool(publication: Publication, source: Source, asked: Asked) -> Pool:
 
 
 def recently_bought(publication: Publication, member: int | None, *, days: int) -> set[int]:
-    """Products that do not run out and that the member bought in the last days; unknown ones count as running out."""
+    """Products that do not run out and that the member bought in the last days (at most `BOUGHT_DAYS`)."""
     if member is None:
         return set()
-    span = publication.recommend.span(member)
-    rows, columns = publication.recommend.other[span], publication.recommend.columns
-    durable = np.flatnonzero(publication.is_consumable[rows] == 0)
-    if not len(durable):
-        return set()
-    recent = (columns["purchase_days"][span][durable] > 0) & (columns["days_since"][span][durable] < days)
-    return set(rows[durable[recent]].tolist())
+    span = publication.bought.span(member)
+    recent = publication.bought.columns["days_since"][span] < days
+    return set(publication.bought.other[span][recent].tolist())
 
 
 def _personal(publication: Publication, member: int | None) -> Pool:
     if member is None:
         return _empty(Source.PERSONAL)
-    pairs = publication.recommend
+    pairs, buyers = publication.recommend, publication.product_numbers["buyers_28"]
     span = pairs.span(member)
 
     def reason(position: int) -> Why:
         at = span.start + position
+        row = int(pairs.other[at])
         return why(
             publication.reason(at),
             {
                 "purchase_days": int(pairs.columns["purchase_days"][at]),
                 "days_since": _whole(pairs.columns["days_since"][at]),
                 "mean_gap": _whole(pairs.columns["mean_gap"][at]),
-                "category": publication.product(int(pairs.other[at])).category,
+                "category": named_category(publication.product(row)),
+                "buyers": _whole(buyers[row]),
             },
         )
 
@@ -94,7 +92,8 @@ def _new(publication: Publication, member: int | None) -> Pool:
     span = pairs.span(member)
 
     def reason(position: int) -> Why:
-        return why(Reason.NEW, {"category": publication.product(int(pairs.other[span.start + position])).category})
+        product = publication.product(int(pairs.other[span.start + position]))
+        return why(Reason.NEW, {"category": named_category(product)})
 
     return Pool(Source.NEW, pairs.other[span], _scores(pairs, span), reason)
 
@@ -135,7 +134,7 @@ def _popular(publication: Publication, source: Source, rows: "np.ndarray", code:
 
     def reason(position: int) -> Why:
         row = int(rows[position])
-        return why(code, {"buyers": _whole(buyers[row]) or 0, "category": publication.product(row).category})
+        return why(code, {"buyers": _whole(buyers[row]), "category": named_category(publication.product(row))})
 
     return Pool(source, rows, lambda position: float(buyers[rows[position]]), reason)
 

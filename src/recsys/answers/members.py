@@ -1,5 +1,8 @@
 """The member card: everything predicted about one member, as of the publication."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 import numpy as np
 
 from recsys.answers.errors import UnknownError
@@ -14,8 +17,12 @@ from recsys.answers.shapes import (
     Scalar,
     Standing,
 )
+from recsys.answers.tags import member_tags
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Settings
+
+ReadOnline = Callable[[str, datetime], tuple[FeatureRow | None, str | None]]
+"""Member id and the instant before which a row is too old -> the member's live row, or None and why there is none."""
 
 
 class CardSettings(Settings):
@@ -33,11 +40,11 @@ class CardSettings(Settings):
 
 
 def member_card(
-    publication: Publication, member_id: str, online: FeatureRow | None, note: str | None, settings: CardSettings
+    publication: Publication, member_id: str, read_online: ReadOnline, settings: CardSettings
 ) -> MemberCard:
     """Put a member's card together; `UnknownError` when the member is not known.
 
-    online: the row of the online store, None when it has none for the member or is not there, and then `note` says why.
+    read_online: asked only for a member who may be looked at; a row older than the publication's as_of is not taken.
     A member who opted out gets a card that says so and nothing else.
     """
     who = asker(publication, member_id, personalised=True)
@@ -47,12 +54,12 @@ def member_card(
     return MemberCard(
         member_id=member_id,
         standing=who.standing,
-        tags=publication.member_tags(row) if row is not None else (),
+        tags=member_tags(publication, row) if row is not None else (),
         churn=_churn(publication, row, settings) if row is not None else None,
         next_purchases=_next_purchases(publication, row, settings.categories) if row is not None else (),
         new_products=_new_products(publication, row, settings.launches) if row is not None else (),
         notable=_notable(publication, row, settings.notable) if row is not None else (),
-        features=(online or _published(publication, row, note)) if row is not None else None,
+        features=_features(publication, member_id, row, read_online) if row is not None else None,
         as_of=str(publication.as_of),
         publication=publication.name,
     )
@@ -62,7 +69,7 @@ def _churn(publication: Publication, row: int, settings: CardSettings) -> Churn 
     score = float(publication.churn[row])
     if not np.isfinite(score):
         return None
-    below = _rank(publication.churn_quantiles, score)
+    below = float(publication.churn_quantiles.searchsorted(score) / len(publication.churn_quantiles))
     band = "high" if below >= settings.high else "medium" if below >= settings.medium else "low"
     return Churn(score, below, band, publication.model_versions.get("churn"))
 
@@ -108,7 +115,10 @@ def _notable(publication: Publication, row: int, limit: int) -> tuple[Notable, .
     return tuple(sorted(ranked, key=lambda feature: (-abs(feature.rank - 0.5), feature.name))[:limit])
 
 
-def _published(publication: Publication, row: int, note: str | None) -> FeatureRow:
+def _features(publication: Publication, member_id: str, row: int, read_online: ReadOnline) -> FeatureRow:
+    online, note = read_online(member_id, publication.as_of.instant)
+    if online is not None:
+        return online
     values: dict[str, Scalar] = dict(publication.member_features(row))
     return FeatureRow("published", publication.as_of.instant.isoformat(), note, values)
 

@@ -6,7 +6,16 @@ from recsys.answers.recommend import Ask, recommend
 from recsys.answers.shapes import Neighbours, Source
 from recsys.artifacts.publication import Publication
 
-_NAME = "product"
+_PLACEMENTS = Placements(
+    placements={
+        str(source): Placement(
+            title=str(source),
+            sources=(SourceRule(name=source),),
+            fallback=(Source.POPULAR_IN_CATEGORY, Source.POPULAR),
+        )
+        for source in (Source.SIMILAR, Source.TOGETHER)
+    }
+)
 
 
 def similar(publication: Publication, product_id: str, *, k: int) -> Neighbours:
@@ -22,8 +31,6 @@ def bought_together(publication: Publication, product_id: str, *, k: int) -> Nei
 def _neighbours(publication: Publication, product_id: str, source: Source, k: int) -> Neighbours:
     if publication.products.row(product_id) is None:
         raise UnknownError("product_id", f"{product_id!r} is no known product")
-    fallback = (Source.POPULAR_IN_CATEGORY, Source.POPULAR)
-    placement = Placement(title=_NAME, sources=(SourceRule(name=source),), fallback=fallback)
-    ask = Ask(_NAME, k=k, products=(product_id,))
-    answer = recommend(publication, Placements(placements={_NAME: placement}), ask, recommendation_id="")
+    ask = Ask(str(source), k=k, products=(product_id,))
+    answer = recommend(publication, _PLACEMENTS, ask, recommendation_id="")
     return Neighbours(product_id, answer.items, answer.fallbacks, answer.as_of, answer.publication)

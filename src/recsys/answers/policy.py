@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from recsys.answers.shapes import Source
+from recsys.artifacts.publication_content import BOUGHT_DAYS
 from recsys.core.config import Settings, read_toml
 from recsys.core.errors import RequestError
 
@@ -27,14 +28,15 @@ class Placement(Settings):
     sources: filled in this order.
     fallback: tried in this order when the sources leave places empty; told in the answer.
     max_per_category: so many items of one category at most, lifted (and told) when places stay empty; none = no limit.
-    recent_days: a product that does not run out is left out for so many days after the member bought it.
+    recent_days: a product that does not run out is left out for so many days after the member bought it, until nothing
+        else is left (and told).
     """
 
     title: str
     sources: tuple[SourceRule, ...] = Field(min_length=1)
     fallback: tuple[Source, ...] = (Source.POPULAR,)
     max_per_category: int | None = Field(default=None, ge=1)
-    recent_days: int = Field(default=90, ge=0)
+    recent_days: int = Field(default=90, ge=0, le=BOUGHT_DAYS)
 
     @model_validator(mode="after")
     def _ends_in_popular(self) -> "Placement":

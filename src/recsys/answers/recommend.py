@@ -1,8 +1,8 @@
 """Items for a member at a placement: sources in the placement's order, its limits, and what to do when they run dry."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,16 +11,24 @@ from recsys.answers.member import asker
 from recsys.answers.policy import Placement, Placements
 from recsys.answers.shapes import Fallback, Item, Recommendation, Route, Source
 from recsys.artifacts.publication import Publication
+from recsys.core.errors import RequestError
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the request wants only; empty or None = everything. Prices are inclusive; an unknown price fits no bound."""
+    """What the request wants only; empty or None = everything. Prices are inclusive; an unknown price fits no bound.
+
+    Categories and brands that are not known fit nothing; an answer tells them.
+    """
 
     categories: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     price_min: float | None = None
     price_max: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise RequestError("filters.price_max", "lies below filters.price_min")
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,17 @@ def recommend(publication: Publication, placements: Placements, ask: Ask, *, rec
     """Answer with at most k items, and with at least one as long as any product can be sold that is not excluded."""
     placement = placements.of(ask.placement)
     who = asker(publication, ask.member_id, personalised=ask.personalised)
-    products, unknown = _rows(publication, ask.products)
-    exclude, also_unknown = _rows(publication, ask.exclude)
+    products, unknown = _rows(publication.products.row, ask.products)
+    exclude, also_unknown = _rows(publication.products.row, ask.exclude)
+    categories, no_categories = _rows(publication.category_row, ask.filters.categories)
+    brands, no_brands = _rows(publication.brand_row, ask.filters.brands)
     filling = _Filling(
         publication,
-        Asked(who.row, products, _categories(publication, ask.filters)),
-        _Limits.of(publication, ask.filters, placement.max_per_category),
+        Asked(who.row, products, categories),
+        _Limits.of(publication, ask.filters, categories, brands, placement.max_per_category),
         ask.k,
-        {*products, *exclude} | recently_bought(publication, who.row, days=placement.recent_days),
+        taken={*products, *exclude},
+        recent=recently_bought(publication, who.row, days=placement.recent_days),
     )
     filling.fill(placement)
     items = tuple(_item(publication, pick) for pick in (*filling.picks, *filling.kept))
@@ -64,6 +75,8 @@ def recommend(publication: Publication, placements: Placements, ask: Ask, *, rec
         fallbacks=tuple(filling.fallbacks),
         items=items,
         ignored_products=(*unknown, *also_unknown),
+        ignored_categories=no_categories,
+        ignored_brands=no_brands,
         as_of=str(publication.as_of),
         publication=publication.name,
         model_version=publication.model_versions.get("recommend"),
@@ -79,53 +92,71 @@ class _Pick:
 
 @dataclass(frozen=True)
 class _Limits:
-    """What a product must be to be shown."""
+    """What a product must be to be shown; None = anything."""
 
-    sellable: "np.ndarray"
-    price: "np.ndarray"
-    category: "np.ndarray"
-    filters: Filters
-    wanted: "np.ndarray | None"
+    publication: Publication
+    price_min: float | None
+    price_max: float | None
+    categories: "np.ndarray | None"
+    brands: "np.ndarray | None"
     per_category: int | None
 
     @classmethod
-    def of(cls, publication: Publication, filters: Filters, per_category: int | None) -> "_Limits":
-        wanted = np.array(_categories(publication, filters), dtype=np.int32) if filters.categories else None
-        price, category = publication.product_numbers["price"], publication.product_category
-        return cls(publication.sellable, price, category, filters, wanted, per_category)
-
-    def lifted(self, *, filters: bool) -> "_Limits":
-        """Without the category limit, and without the request's filters when asked."""
-        return _Limits(
-            self.sellable,
-            self.price,
-            self.category,
-            Filters() if filters else self.filters,
-            None if filters else self.wanted,
-            None,
+    def of(
+        cls,
+        publication: Publication,
+        filters: Filters,
+        categories: tuple[int, ...],
+        brands: tuple[int, ...],
+        per_category: int | None,
+    ) -> "_Limits":
+        return cls(
+            publication,
+            filters.price_min,
+            filters.price_max,
+            np.array(categories, dtype=np.int32) if filters.categories else None,
+            np.array(brands, dtype=np.int32) if filters.brands else None,
+            per_category,
         )
+
+    @property
+    def are_filters(self) -> bool:
+        """Whether the request wants anything in particular."""
+        wanted = (self.price_min, self.price_max, self.categories, self.brands)
+        return any(one is not None for one in wanted)
+
+    def without_category_limit(self) -> "_Limits":
+        return replace(self, per_category=None)
+
+    def without_filters(self) -> "_Limits":
+        return _Limits(self.publication, None, None, None, None, None)
 
     def keep(self, rows: "np.ndarray") -> "np.ndarray":
         """Return the positions of rows that may be shown."""
-        mask = self.sellable[rows]
-        if self.wanted is not None:
-            mask = mask & np.isin(self.category[rows], self.wanted)
-        if self.filters.price_min is not None:
-            mask = mask & (self.price[rows] >= self.filters.price_min)
-        if self.filters.price_max is not None:
-            mask = mask & (self.price[rows] <= self.filters.price_max)
+        mask = self.publication.sellable[rows]
+        if self.categories is not None:
+            mask = mask & np.isin(self.publication.product_category[rows], self.categories)
+        if self.brands is not None:
+            mask = mask & np.isin(self.publication.product_brand[rows], self.brands)
+        if self.price_min is not None or self.price_max is not None:
+            price = self.publication.product_numbers["price"][rows]
+            low, high = (-np.inf if self.price_min is None else self.price_min), self.price_max
+            mask = mask & (price >= low) & (price <= (np.inf if high is None else high))
         return np.flatnonzero(mask)
 
 
 class _Filling:
     """One answer while it is being filled."""
 
-    def __init__(self, publication: Publication, asked: Asked, limits: _Limits, k: int, taken: set[int]) -> None:
+    def __init__(
+        self, publication: Publication, asked: Asked, limits: _Limits, k: int, *, taken: set[int], recent: set[int]
+    ) -> None:
         self.publication = publication
         self.asked = asked
         self.limits = limits
         self.k = k
         self.taken = taken
+        self.recent = recent
         self.per_category: Counter[int] = Counter()
         self.picks: list[_Pick] = []
         self.kept: list[_Pick] = []
@@ -141,9 +172,14 @@ class _Filling:
         for source in placement.fallback:
             self._fall_back(source)
         if self._open and self.limits.per_category is not None:
-            self._lift("max_per_category", self.limits.lifted(filters=False), placement)
-        if self._empty and self.limits.filters != Filters():
-            self._lift("filters", self.limits.lifted(filters=True), placement)
+            self.limits = self.limits.without_category_limit()
+            self._lifted("max_per_category", placement)
+        if self._empty and self.limits.are_filters:
+            self.limits = self.limits.without_filters()
+            self._lifted("filters", placement)
+        if self._empty and self.recent:
+            self.recent = set()
+            self._lifted("recently_bought", placement)
 
     @property
     def _open(self) -> int:
@@ -162,9 +198,9 @@ class _Filling:
             self.picks.extend(more)
             self.fallbacks.append(Fallback(str(source), f"the steps before gave {had} of {self.k} items"))
 
-    def _lift(self, name: str, limits: _Limits, placement: Placement) -> None:
+    def _lifted(self, name: str, placement: Placement) -> None:
+        """Go through all sources again now that a limit was lifted."""
         had = self.k - self._open
-        self.limits = limits
         for source in dict.fromkeys((*(rule.name for rule in placement.sources), *placement.fallback)):
             self.picks.extend(self._take(source, self._open))
         if self.k - self._open > had:
@@ -188,12 +224,9 @@ class _Filling:
                         return
 
     def _admit(self, row: int) -> bool:
-        if row in self.taken:
+        if row in self.taken or row in self.recent:
             return False
-        brands = self.limits.filters.brands
-        if brands and self.publication.product(row).brand not in brands:
-            return False
-        category = int(self.limits.category[row])
+        category = int(self.publication.product_category[row])
         limit = self.limits.per_category
         if limit is not None and self.per_category[category] >= limit:
             return False
@@ -224,12 +257,7 @@ def _route(items: tuple[Item, ...]) -> Route:
     return Route.CONTEXT if sources & {Source.TOGETHER, Source.SIMILAR} else Route.COLD
 
 
-def _rows(publication: Publication, ids: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Split ids into the rows of those known and the ids of the others."""
-    found = [(text, publication.products.row(text)) for text in ids]
-    return tuple(row for _, row in found if row is not None), tuple(text for text, row in found if row is None)
-
-
-def _categories(publication: Publication, filters: Filters) -> tuple[int, ...]:
-    rows = (publication.category_row(category) for category in filters.categories)
-    return tuple(row for row in rows if row is not None)
+def _rows(row: Callable[[str], int | None], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Split names into the rows of those known and the names of the others."""
+    found = [(name, row(name)) for name in names]
+    return tuple(row for _, row in found if row is not None), tuple(name for name, row in found if row is None)

@@ -1,11 +1,11 @@
 """What answers look like: plain frozen data, written to JSON as it stands; the docstrings are the API's own words."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import ConfigDict
 
-from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_content import Reason, Tag
 
 DESCRIBED = ConfigDict(use_attribute_docstrings=True)
 
@@ -57,7 +57,7 @@ class Why:
     code: Reason
     """What speaks for the item."""
     params: dict[str, Scalar]
-    """The evidence, by name; days are days before as_of."""
+    """The evidence, by name; days are days before as_of, null = unknown."""
     zh: str
     """Chinese text."""
     en: str
@@ -122,6 +122,10 @@ class Recommendation:
     """At most k products, best first."""
     ignored_products: tuple[str, ...]
     """Products of the request that are not known."""
+    ignored_categories: tuple[str, ...]
+    """Categories of the filters that are not known; no item can be of them."""
+    ignored_brands: tuple[str, ...]
+    """Brands of the filters that are not known; no item can be of them."""
     as_of: str
     """What happened from this day on is not known yet."""
     publication: str
@@ -191,7 +195,7 @@ class Churn:
     rank: float
     """Share of scored members with a lower score."""
     band: str
-    """`high`, `medium` or `low`, by rank."""
+    """`high`, `medium` or `low`, by rank; equal scores are in one band."""
     model_version: str | None
     """Version of the model."""
 
@@ -242,7 +246,7 @@ class Notable:
     value: float
     """The member's value."""
     rank: float
-    """Share of members with a lower value."""
+    """Share of members with a lower value, half of those with the same one counted in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +265,19 @@ class FeatureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberTag:
+    """What operations call such a member."""
+
+    __pydantic_config__ = DESCRIBED
+    code: Tag
+    """The tag to act on."""
+    zh: str
+    """Chinese text."""
+    en: str
+    """English text."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberCard:
     """Everything that is predicted about one member."""
 
@@ -269,7 +286,7 @@ class MemberCard:
     """The member."""
     standing: Standing
     """Opted-out members have nothing below."""
-    tags: tuple[str, ...]
+    tags: tuple[MemberTag, ...]
     """What operations call such a member."""
     churn: Churn | None
     """Null = not scored, as the member was not active lately."""
@@ -309,7 +326,7 @@ class AudienceMember:
     """The member."""
     score: float
     """The score asked for."""
-    tags: tuple[str, ...] = field(default=())
+    tags: tuple[MemberTag, ...]
     """What operations call such a member."""
 
 

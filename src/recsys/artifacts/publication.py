@@ -9,18 +9,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array
-from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array, open_rows
+from recsys.artifacts.publication_content import Reason, Tag
 from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
     FORMAT,
+    MEMBER_TEXTS,
     PRODUCT_NUMBERS,
+    PRODUCT_TEXTS,
     RECOMMEND_EVIDENCE,
     REPURCHASE_NUMBERS,
     id_key,
 )
-from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import current, read_manifest
 from recsys.core.time import AsOf
 
@@ -44,9 +46,11 @@ class Publication:
     members, products: ids to row numbers.
     member_numbers: (members, f) in the order of `features`, NaN = unknown; member_quantiles: (f, 101) of each feature.
     product_numbers: price, stock, launched_day, delisted_day, buyers_28, buyers_90, popularity; (products,) each.
-    is_consumable: 1, 0, -1 = unknown. popular: product rows, the most popular first; popular_in: the same by category.
+    product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
+    popular: product rows, the most popular first; popular_in: the same by category.
     sellable: in stock (or stock unknown), launched and not delisted on the day as_of.
-    recommend, new_product: by member, of products; repurchase: by member, of categories; similar, together: by product.
+    recommend, new_product, bought: by member, of products; repurchase: by member, of categories.
+    similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,).
     member_factors, product_factors: NaN rows = none; None = no factors at all.
     """
@@ -58,17 +62,20 @@ class Publication:
     features: tuple[str, ...]
     text_features: tuple[str, ...]
     categories: tuple[str, ...]
+    brands: tuple[str, ...]
     members: Ids
     member_numbers: "np.ndarray"
     member_quantiles: "np.ndarray"
     products: Ids
     product_numbers: dict[str, "np.ndarray"]
     product_category: "np.ndarray"
-    is_consumable: "np.ndarray"
+    product_brand: "np.ndarray"
     sellable: "np.ndarray"
     popular: "np.ndarray"
     popular_in: Ragged
     recommend: Ragged
+    reasons: "np.ndarray"
+    bought: Ragged
     new_product: Ragged
     repurchase: Ragged
     similar: Ragged
@@ -82,14 +89,14 @@ class Publication:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open a folder of `write_publication`; digests come first, then shapes; `ArtifactError` on anything broken."""
+        """Open a folder of `write_publication`; `ArtifactError` on anything broken, digests first."""
         manifest = read_manifest(folder)
         if manifest.get("format") != FORMAT:
             raise ArtifactError(folder, f"has the format {manifest.get('format')}; this version reads {FORMAT}")
         try:
             return cls(**_open_parts(folder, manifest))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(folder, f"has a manifest or table that lacks {error}") from error
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise ArtifactError(folder, f"has a manifest that lacks or spoils {error}") from error
 
     @classmethod
     def open_current(cls, root: Path) -> Self:
@@ -114,29 +121,32 @@ class Publication:
         """Describe a product; what was described once is remembered as long as the publication is open."""
         product = self.described.get(row)
         if product is None:
-            texts = self.products.texts
+            texts, brand = self.products.texts, int(self.product_brand[row])
             product = self.described[row] = Product(
                 product_id=self.products.text(row),
                 name=texts.at("name", row),
                 category=self.categories[self.product_category[row]],
                 subcategory=texts.at("subcategory", row),
-                brand=texts.at("brand", row),
+                brand=None if brand < 0 else self.brands[brand],
                 price=known(float(self.product_numbers["price"][row])),
             )
         return product
 
     def category_row(self, category: str) -> int | None:
         """Return the row of a category, None when there is none of that name."""
-        at = bisect_left(self.categories, category)
-        return at if at < len(self.categories) and self.categories[at] == category else None
+        return _place(self.categories, category)
+
+    def brand_row(self, brand: str) -> int | None:
+        """Return the number of a brand, None when there is none of that name."""
+        return _place(self.brands, brand)
 
     def reason(self, position: int) -> Reason:
         """Return the reason of a pair of `recommend`."""
-        return _REASONS[int(self.recommend.columns["reason"][position])]
+        return _REASONS[int(self.reasons[position])]
 
-    def member_tags(self, row: int) -> tuple[str, ...]:
+    def member_tags(self, row: int) -> tuple[Tag, ...]:
         """Return a member's tags."""
-        return tuple(self.members.texts.at("tags", row) or ())
+        return tuple(Tag(tag) for tag in self.members.texts.at("tags", row) or ())
 
     def member_features(self, row: int) -> dict[str, float | str | None]:
         """Return a member's published features by name; None = unknown."""
@@ -145,6 +155,13 @@ class Publication:
 
 
 _REASONS = tuple(Reason)
+_TAGS = tuple(Tag)
+
+
+def _place(names: tuple[str, ...], name: str) -> int | None:
+    """Return where a name stands among sorted ones, None when it is not there."""
+    at = bisect_left(names, name)
+    return at if at < len(names) and names[at] == name else None
 
 
 def known(number: float) -> float | None:
@@ -155,10 +172,15 @@ def known(number: float) -> float | None:
 def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     if tuple(manifest["reasons"]) != _REASONS:
         raise ArtifactError(folder, "has reasons that this version does not know")
+    if tuple(manifest["tags"]) != _TAGS:
+        raise ArtifactError(folder, "has tags that this version does not know")
     as_of = AsOf(date.fromisoformat(manifest["as_of"]), manifest["zone"])
+    _ = as_of.instant  # a zone that is not known here is met now rather than in an answer
     features = tuple(manifest["features"])
-    categories = tuple(manifest["categories"])
-    member_texts, product_texts = Texts.open(folder, "members"), Texts.open(folder, "products")
+    text_features = tuple(manifest["text_features"])
+    categories, brands = tuple(manifest["categories"]), tuple(manifest["brands"])
+    member_texts = Texts.open(folder, "members", (*MEMBER_TEXTS, *(f"feature:{name}" for name in text_features)))
+    product_texts = Texts.open(folder, "products", PRODUCT_TEXTS)
     m, p = member_texts.rows, product_texts.rows
     if (m, p) != (manifest["members"], manifest["products"]):
         raise ArtifactError(folder, "has other numbers of members or products than its manifest says")
@@ -169,25 +191,29 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         others = len(categories) if other == "category" else p
         return Ragged.open(folder, name, other=other, columns=columns, groups=groups, others=others)
 
+    recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
     return {
         "folder": folder,
         "as_of": as_of,
         "tables_digest": str(manifest["tables_digest"]),
         "model_versions": dict(manifest["model_versions"]),
         "features": features,
-        "text_features": tuple(manifest["text_features"]),
+        "text_features": text_features,
         "categories": categories,
-        "members": Ids(open_array(folder, "member_keys", (m,)), member_texts, "member_id"),
+        "brands": brands,
+        "members": Ids(open_array(folder, "member_keys", (m,), kind="u"), member_texts, "member_id"),
         "member_numbers": open_array(folder, "member_numbers", (m, len(features))),
         "member_quantiles": open_array(folder, "member_quantiles", (len(features), FEATURE_QUANTILES)),
-        "products": Ids(open_array(folder, "product_keys", (p,)), product_texts, "product_id"),
+        "products": Ids(open_array(folder, "product_keys", (p,), kind="u"), product_texts, "product_id"),
         "product_numbers": numbers,
-        "product_category": open_array(folder, "product_category", (p,)),
-        "is_consumable": open_array(folder, "product_is_consumable", (p,)),
+        "product_category": open_rows(folder, "product_category", p, below=len(categories)),
+        "product_brand": open_rows(folder, "product_brand", p, low=-1, below=len(brands)),
         "sellable": _sellable(numbers, as_of.number),
-        "popular": open_array(folder, "popular", (p,)),
+        "popular": open_rows(folder, "popular", p, below=p),
         "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
-        "recommend": pairs("recommend", ("score", "reason", *RECOMMEND_EVIDENCE), other="product", groups=m),
+        "recommend": recommend,
+        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(_REASONS)),
+        "bought": pairs("bought", ("days_since",), other="product", groups=m),
         "new_product": pairs("new_product", ("score",), other="product", groups=m),
         "repurchase": pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m),
         "similar": pairs("similar", ("score",), other="product", groups=p),
@@ -196,7 +222,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
         "member_factors": open_array(folder, "member_factors", (m, factors)) if factors else None,
         "product_factors": open_array(folder, "product_factors", (p, factors)) if factors else None,
-        "opted_out": open_array(folder, "opted_out", (None,)),
+        "opted_out": open_array(folder, "opted_out", (None,), kind="u"),
     }
 
 

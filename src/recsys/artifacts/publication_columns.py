@@ -13,8 +13,11 @@ from recsys.artifacts.publication_files import id_key
 from recsys.core.errors import ArtifactError
 
 
-def open_array(folder: Path, name: str, shape: tuple[int | None, ...]) -> "np.ndarray":
-    """Memory-map an array and hold it to its shape; None takes any length on that axis."""
+def open_array(folder: Path, name: str, shape: tuple[int | None, ...], *, kind: str = "f") -> "np.ndarray":
+    """Memory-map an array and hold it to its shape and kind.
+
+    shape: None takes any length on that axis. kind: NumPy's letter: f(loat), i(nteger) or u(nsigned).
+    """
     path = folder / f"{name}.npy"
     try:
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -24,7 +27,17 @@ def open_array(folder: Path, name: str, shape: tuple[int | None, ...]) -> "np.nd
         want not in (None, have) for want, have in zip(shape, array.shape, strict=True)
     ):
         raise ArtifactError(path, f"has the shape {array.shape}, not {shape}")
+    if array.dtype.kind != kind:
+        raise ArtifactError(path, f"holds {array.dtype}, not values of the kind {kind}")
     return array
+
+
+def open_rows(folder: Path, name: str, n: int | None, *, low: int = 0, below: int) -> "np.ndarray":
+    """Memory-map (n,) row numbers or codes and hold them to [low, below)."""
+    rows = open_array(folder, name, (n,), kind="i")
+    if len(rows) and (rows.min() < low or rows.max() >= below):
+        raise ArtifactError(folder / f"{name}.npy", "names rows that are not there")
+    return rows
 
 
 @dataclass(frozen=True)
@@ -35,13 +48,16 @@ class Texts:
     rows: int
 
     @classmethod
-    def open(cls, folder: Path, name: str) -> Self:
-        """Memory-map `<name>.arrow`."""
+    def open(cls, folder: Path, name: str, columns: tuple[str, ...]) -> Self:
+        """Memory-map `<name>.arrow`, which must have these columns."""
         path = folder / f"{name}.arrow"
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except (OSError, pa.ArrowInvalid) as error:
             raise ArtifactError(path, "cannot be read") from error
+        missing = set(columns) - set(table.column_names)
+        if missing:
+            raise ArtifactError(path, f"lacks {', '.join(sorted(missing))}")
         chunks = {column: table.column(column).chunks for column in table.column_names}
         return cls({column: parts[0] if parts else () for column, parts in chunks.items()}, table.num_rows)
 
@@ -96,13 +112,11 @@ class Ragged:
     @classmethod
     def open(cls, folder: Path, name: str, *, other: str, columns: tuple[str, ...], groups: int, others: int) -> Self:
         """Memory-map a group of files and hold starts and row numbers to their bounds."""
-        start = open_array(folder, f"{name}_start", (groups + 1,))
+        start = open_array(folder, f"{name}_start", (groups + 1,), kind="i")
         pairs = int(start[-1])
-        second = open_array(folder, f"{name}_{other}", (pairs,))
         if start[0] != 0 or (np.diff(start) < 0).any():
             raise ArtifactError(folder / f"{name}_start.npy", "does not ascend")
-        if pairs and (second.min() < 0 or second.max() >= others):
-            raise ArtifactError(folder / f"{name}_{other}.npy", "names rows that are not there")
+        second = open_rows(folder, f"{name}_{other}", pairs, below=others)
         return cls(start, second, {column: open_array(folder, f"{name}_{column}", (pairs,)) for column in columns})
 
     def span(self, row: int) -> slice:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+BOUGHT_DAYS = 180
+"""So many days back a publication knows what members bought of products that do not run out."""
+
+UNKNOWN_CATEGORY = "unknown"
+"""What stands for the category of a product that has none."""
+
+
 class Reason(StrEnum):
     """Why an item stands in an answer; `answers/reasons.py` has the words."""
 
@@ -22,7 +29,7 @@ class Reason(StrEnum):
     IN_CATEGORY = "in_category"
     """Never bought, but its category was."""
     FOR_YOU = "for_you"
-    """Never bought; members with a like history buy it."""
+    """Never bought; goes with what the member buys, or members with a like history buy it."""
     NEW = "new"
     """Launched around as_of."""
     GOES_WITH = "goes_with"
@@ -33,6 +40,29 @@ class Reason(StrEnum):
     """Bought by many members lately."""
     POPULAR_IN_CATEGORY = "popular_in_category"
     """Bought by many members lately, within the category asked for."""
+    ASSORTMENT = "assortment"
+    """Can be bought; nothing more speaks for it."""
+
+
+class Tag(StrEnum):
+    """What operations call a member; `answers/tags.py` has the words, the publisher the rules."""
+
+    HIGH_CHURN_RISK = "high_churn_risk"
+    """Among those most likely to leave."""
+    LAPSED = "lapsed"
+    """Bought once, but not for long."""
+    DUE_THIS_WEEK = "due_this_week"
+    """Likely to buy again in some category within 7 days."""
+    NEWCOMER = "newcomer"
+    """Bought for the first time lately."""
+    REGULAR = "regular"
+    """Buys in most weeks."""
+    HIGH_VALUE = "high_value"
+    """Among those who paid most in the last year."""
+    LAUNCH_FAN = "launch_fan"
+    """Buys launches."""
+    COUPON_USER = "coupon_user"
+    """Buys mostly with coupons."""
 
 
 class NeighbourKind(StrEnum):
@@ -62,26 +92,30 @@ class Content:
 
     tables_digest: digest of the tables it was computed from.
     model_versions: task name -> version of the model that scored it; a task without a model is absent.
-    members: one row a member who may be personalised. `member_id`, text, unique; `tags`, a list of text (optional
-        column, None = no tags); every other column is a feature: numbers (NaN = unknown) or text (None = unknown).
+    members: one row a member who may be personalised. `member_id`, text, unique; `tags`, a list of `Tag` values
+        (optional column, None = no tags); every other column is a feature: numbers (NaN = unknown) or text (None =
+        unknown).
     products: one row a product that an answer may name, launches too. `product_id`, text, unique; `name`, `category`,
         `subcategory`, `brand` text (None = unknown; category 'unknown' instead of None); `price`, `stock` numbers (NaN
-        = unknown, an unknown stock counts as there); `is_consumable` (None = unknown); `launched_day`, `delisted_day`
-        mall-day numbers (NaN = always there, never delisted); `buyers_28`, `buyers_90` distinct buying members in the
+        = unknown, an unknown stock counts as there); `launched_day`, `delisted_day` mall-day numbers (NaN = always
+        there, never delisted); `buyers_28`, `buyers_90` distinct buying members in the
         last 28 and 90 days; `popularity`, 1 = the most popular, unique (rank of an unsold product: after all others).
     recommend: `member_id, product_id, score` (higher is better, any scale), `reason` (a `Reason` value), and the
         evidence `purchase_days` (0 = never bought), `days_since` the last purchase and `mean_gap` in days (NaN = none).
         Rows in any order; a pair at most once. Members' lists are cut by the writer's `keep`.
+    bought: `member_id, product_id, days_since` the last purchase: what members bought within `BOUGHT_DAYS` days before
+        as_of of products that do not run out. A pair at most once; never cut.
     repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` days from
         as_of to the next purchase day (NaN = beyond the horizon; low..high holds 80%).
     churn: `member_id, score`, the probability of no purchase within the horizon.
-    new_product: `member_id, product_id, score`, the probability of buying within the horizon.
+    new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
     factors: None when there are none.
     opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in
         the frames above are left out.
 
-    A row that names a member or a product not in `members` or `products` is left out, and the manifest counts it.
+    Columns of `FINITE` are finite. A row that names a member or a product not in `members` or `products` is left out,
+    and the manifest counts it.
     """
 
     as_of: AsOf
@@ -90,6 +124,7 @@ class Content:
     members: "pd.DataFrame"
     products: "pd.DataFrame"
     recommend: "pd.DataFrame"
+    bought: "pd.DataFrame"
     repurchase: "pd.DataFrame"
     churn: "pd.DataFrame"
     new_product: "pd.DataFrame"
@@ -108,7 +143,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "brand",
         "price",
         "stock",
-        "is_consumable",
         "launched_day",
         "delisted_day",
         "buyers_28",
@@ -116,9 +150,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "popularity",
     ),
     "recommend": ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"),
+    "bought": ("member_id", "product_id", "days_since"),
     "repurchase": ("member_id", "category", "score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
     "churn": ("member_id", "score"),
     "new_product": ("member_id", "product_id", "score"),
     "neighbours": ("product_id", "neighbour_id", "score", "kind", "rank"),
 }
 """The columns each frame of a Content must have; order and further columns do not matter, but in `members`."""
+
+FINITE: dict[str, tuple[str, ...]] = {
+    "products": ("buyers_28", "buyers_90", "popularity"),
+    "recommend": ("score",),
+    "bought": ("days_since",),
+    "repurchase": ("score", "p7", "p14", "p28"),
+    "churn": ("score",),
+    "new_product": ("score",),
+    "neighbours": ("score", "rank"),
+}
+"""The columns that must be finite in every row."""

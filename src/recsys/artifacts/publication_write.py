@@ -11,7 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from recsys.artifacts.publication_content import COLUMNS, Content, Factors, NeighbourKind, Reason
+from recsys.artifacts.publication_content import (
+    COLUMNS,
+    FINITE,
+    UNKNOWN_CATEGORY,
+    Content,
+    Factors,
+    NeighbourKind,
+    Reason,
+    Tag,
+)
 from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
@@ -30,9 +39,9 @@ def write_publication(root: Path, content: Content, *, keep: int = 100) -> Path:
     """Seal a content as a new folder under `root`, make it the current one and return it.
 
     root: Home.publications.
-    keep: so many of a member's best recommendations, and of a member's best new products, are kept.
+    keep: so many of a member's best recommendations are kept.
     The folder is named by as_of and the digest of its files: the same content gives the same folder.
-    Raises `ArtifactError` that names the frame and column when the content is incomplete.
+    Raises `ArtifactError` that names the frame and column when the content is incomplete or a score is not finite.
     """
     _check(root, content)
     aside = root / f".new-{uuid.uuid4().hex}"
@@ -68,9 +77,18 @@ def _check(root: Path, content: Content) -> None:
     for frame, column in (("members", "member_id"), ("products", "product_id"), ("churn", "member_id")):
         if getattr(content, frame)[column].duplicated().any():
             raise ArtifactError(root, f"content.{frame}.{column} is not unique")
+    for frame, columns in FINITE.items():
+        for column in columns:
+            wrong = int((~np.isfinite(_floats(getattr(content, frame)[column]))).sum())
+            if wrong:
+                raise ArtifactError(root, f"content.{frame}.{column} is not finite in {wrong} rows")
     unknown = set(content.recommend["reason"].unique()) - set(Reason)
     if unknown:
         raise ArtifactError(root, f"content.recommend.reason has {sorted(map(str, unknown))}")
+    tags = content.members["tags"].dropna() if "tags" in content.members else ()
+    strange = {str(tag) for member in tags for tag in member} - set(Tag)
+    if strange:
+        raise ArtifactError(root, f"content.members.tags has {sorted(strange)}")
 
 
 class _Writer:
@@ -87,12 +105,14 @@ class _Writer:
         self.product_rows = pd.Index(self.products["product_id"])
         names = pd.concat([self._category_of_products(), content.repurchase["category"]])
         self.categories = pd.Index(sorted(names.unique()))
+        self.brands = pd.Index(sorted(self._brand_of_products().dropna().unique()))
         self.dropped: dict[str, int] = {}
 
     def write(self) -> dict[str, Any]:
         features, texts = self._write_members()
         self._write_products()
         self._write_recommend()
+        self._write_bought()
         self._write_repurchase()
         self._write_churn()
         self._write_new_product()
@@ -110,9 +130,11 @@ class _Writer:
             "products": len(self.products),
             "opted_out": len(set(content.opted_out)),
             "categories": self.categories.tolist(),
+            "brands": self.brands.tolist(),
             "features": features,
             "text_features": texts,
             "reasons": [str(reason) for reason in Reason],
+            "tags": [str(tag) for tag in Tag],
             "factors": width,
             "dropped": self.dropped,
         }
@@ -142,8 +164,7 @@ class _Writer:
         self._save_table("products", {name: _text(frame[name]) for name in PRODUCT_TEXTS})
         for name in PRODUCT_NUMBERS:
             self._save(f"product_{name}", _floats(frame[name]))
-        consumable = frame["is_consumable"].map({True: 1, False: 0}).fillna(-1)
-        self._save("product_is_consumable", consumable.to_numpy(dtype=np.int8))
+        self._save("product_brand", self.brands.get_indexer(self._brand_of_products()).astype(np.int32))
         category = self.categories.get_indexer(self._category_of_products())
         self._save("product_category", category.astype(np.int32))
         popular = np.lexsort((frame["product_id"].to_numpy(dtype=str), _floats(frame["popularity"])))
@@ -155,11 +176,16 @@ class _Writer:
     def _write_recommend(self) -> None:
         frame = self._placed("recommend", self.content.recommend)
         reasons = {str(reason): code for code, reason in enumerate(Reason)}
-        frame = self._best(frame)
-        self._ragged("recommend", frame)
+        frame = _best_first(frame)
+        frame = frame[frame.groupby("member").cumcount() < self.keep]
+        self._ragged("recommend", "score", frame)
         self._save("recommend_reason", frame["reason"].map(lambda name: reasons[str(name)]).to_numpy(dtype=np.int8))
         for name in RECOMMEND_EVIDENCE:
             self._save(f"recommend_{name}", _floats(frame[name]).astype(np.float32))
+
+    def _write_bought(self) -> None:
+        frame = self._placed("bought", self.content.bought)
+        self._ragged("bought", "days_since", frame.sort_values(["member", "days_since", "product"]))
 
     def _write_repurchase(self) -> None:
         frame = self.content.repurchase.assign(member=self._member(self.content.repurchase))
@@ -182,7 +208,7 @@ class _Writer:
         self._save("churn_quantiles", _quantiles(scores, CHURN_QUANTILES))
 
     def _write_new_product(self) -> None:
-        self._ragged("new_product", self._best(self._placed("new_product", self.content.new_product)))
+        self._ragged("new_product", "score", _best_first(self._placed("new_product", self.content.new_product)))
 
     def _write_neighbours(self) -> None:
         for kind in NeighbourKind:
@@ -207,7 +233,10 @@ class _Writer:
         return int(width)
 
     def _category_of_products(self) -> "pd.Series[str]":
-        return self.products["category"].fillna("unknown").astype(str)
+        return self.products["category"].fillna(UNKNOWN_CATEGORY).astype(str)
+
+    def _brand_of_products(self) -> "pd.Series[str]":
+        return self.products["brand"].map(str, na_action="ignore")
 
     def _member(self, frame: pd.DataFrame) -> "np.ndarray":
         return np.asarray(self.member_rows.get_indexer(frame["member_id"]))
@@ -220,14 +249,10 @@ class _Writer:
         self.dropped[name] = int((~known).sum())
         return frame[known]
 
-    def _best(self, frame: pd.DataFrame) -> pd.DataFrame:
-        frame = frame.sort_values(["member", "score", "product"], ascending=[True, False, True])
-        return frame[frame.groupby("member").cumcount() < self.keep]
-
-    def _ragged(self, name: str, frame: pd.DataFrame) -> None:
+    def _ragged(self, name: str, column: str, frame: pd.DataFrame) -> None:
         self._save(f"{name}_start", _starts(frame["member"].to_numpy(), len(self.members)))
         self._save(f"{name}_product", frame["product"].to_numpy(dtype=np.int32))
-        self._save(f"{name}_score", _floats(frame["score"]).astype(np.float32))
+        self._save(f"{name}_{column}", _floats(frame[column]).astype(np.float32))
 
     def _save(self, name: str, array: "np.ndarray") -> None:
         np.save(self.folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
@@ -236,6 +261,10 @@ class _Writer:
         table = pa.table(dict(columns))
         with pa.ipc.new_file(str(self.folder / f"{name}.arrow"), table.schema) as file:
             file.write_table(table, max_chunksize=max(1, len(table)))
+
+
+def _best_first(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(["member", "score", "product"], ascending=[True, False, True])
 
 
 def _in_key_order(frame: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +10,24 @@ from recsys.answers.errors import UnknownError
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.rank import rank
-from recsys.answers.shapes import FeatureRow, Rule, Standing
+from recsys.answers.shapes import FeatureRow, MemberTag, Rule, Standing
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_content import Tag
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import RequestError
 from tests.publications import AS_OF, MEMBERS, PRODUCTS, category, content, member_id, product_id
 
 OUT, WITHOUT_LISTS = member_id(MEMBERS - 1), member_id(MEMBERS - 2)
 SETTINGS = CardSettings()
+TAGS = (MemberTag(Tag.REGULAR, "常客", "regular"), MemberTag(Tag.HIGH_VALUE, "高消费会员", "high value"))
+
+
+def no_store(_: str, __: datetime) -> tuple[None, str]:
+    return None, "the store is gone"
+
+
+def never(_: str, __: datetime) -> tuple[None, str]:
+    raise AssertionError
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +91,7 @@ class TestNeighbours:
 
 class TestMemberCard:
     def test_days_are_counted_from_as_of(self, publication: Publication) -> None:
-        card = member_card(publication, member_id(5), None, None, SETTINGS)
+        card = member_card(publication, member_id(5), no_store, SETTINGS)
         assert len(card.next_purchases) == 6
         first = card.next_purchases[0]
         assert first.p14 == max(purchase.p14 for purchase in card.next_purchases)
@@ -92,13 +103,29 @@ class TestMemberCard:
 
     @pytest.mark.parametrize(("n", "band"), [(0, "low"), (20, "low"), (30, "medium"), (37, "high")])
     def test_the_band_follows_the_rank_among_scored_members(self, publication: Publication, n: int, band: str) -> None:
-        churn = member_card(publication, member_id(n), None, None, SETTINGS).churn
+        churn = member_card(publication, member_id(n), no_store, SETTINGS).churn
         assert churn is not None
         assert churn.band == band
         assert churn.rank == pytest.approx(n / 37, abs=0.03)
 
+    def test_the_card_says_its_tags_in_words(self, publication: Publication) -> None:
+        assert member_card(publication, member_id(5), no_store, SETTINGS).tags == TAGS
+        assert member_card(publication, member_id(4), no_store, SETTINGS).tags == ()
+
+    def test_members_of_one_score_are_in_one_band_and_none_of_them_lower_than_the_other(self, tmp_path: Path) -> None:
+        made = content()
+        score = np.where(np.arange(len(made.churn)) < 8, 0.1, 0.9)
+        changed = dataclasses.replace(made, churn=made.churn.assign(score=score))
+        opened = Publication.open(write_publication(tmp_path, changed))
+        low, high = (member_card(opened, member_id(n), no_store, SETTINGS).churn for n in (0, 30))
+        assert low is not None
+        assert high is not None
+        assert (low.rank, low.band) == (0, "low")
+        assert high.rank == pytest.approx(8 / 38, abs=0.03)
+        assert high.band == "low"
+
     def test_what_stands_out_is_furthest_from_the_middle(self, publication: Publication) -> None:
-        notable = member_card(publication, member_id(0), None, None, SETTINGS).notable
+        notable = member_card(publication, member_id(0), no_store, SETTINGS).notable
         ranks = {feature.name: feature.rank for feature in notable}
         assert ranks["orders_90"] < 0.05
         distances = [abs(feature.rank - 0.5) for feature in notable]
@@ -106,30 +133,37 @@ class TestMemberCard:
 
     def test_the_online_row_goes_before_the_published_one(self, publication: Publication) -> None:
         live = FeatureRow("online", "2025-04-01T10:00:00+00:00", None, {"orders_90": 6})
-        assert member_card(publication, member_id(5), live, None, SETTINGS).features == live
-        stored = member_card(publication, member_id(5), None, "the store is gone", SETTINGS).features
+        asked: list[tuple[str, datetime]] = []
+
+        def read(member: str, not_before: datetime) -> tuple[FeatureRow, None]:
+            asked.append((member, not_before))
+            return live, None
+
+        assert member_card(publication, member_id(5), read, SETTINGS).features == live
+        assert asked == [(member_id(5), AS_OF.instant)]
+        stored = member_card(publication, member_id(5), no_store, SETTINGS).features
         assert stored is not None
         assert (stored.source, stored.note, stored.values["orders_90"]) == ("published", "the store is gone", 5.0)
         assert stored.timestamp == "2025-03-30T16:00:00+00:00"
 
     def test_launches_come_best_first(self, publication: Publication) -> None:
-        scores = [launch.score for launch in member_card(publication, member_id(5), None, None, SETTINGS).new_products]
+        scores = [launch.score for launch in member_card(publication, member_id(5), no_store, SETTINGS).new_products]
         assert len(scores) == 4
         assert scores == sorted(scores, reverse=True)
 
     def test_a_member_without_scores_has_an_empty_card(self, publication: Publication) -> None:
-        card = member_card(publication, WITHOUT_LISTS, None, None, SETTINGS)
+        card = member_card(publication, WITHOUT_LISTS, no_store, SETTINGS)
         assert (card.standing, card.churn, card.next_purchases) == (Standing.KNOWN, None, ())
         assert card.features is not None
 
     def test_an_opted_out_member_has_no_card(self, publication: Publication) -> None:
-        card = member_card(publication, OUT, FeatureRow("online", None, None, {"a": 1}), None, SETTINGS)
+        card = member_card(publication, OUT, never, SETTINGS)
         assert card.standing is Standing.OPTED_OUT
         assert (card.churn, card.tags, card.next_purchases, card.notable, card.features) == (None, (), (), (), None)
 
     def test_an_unknown_member_is_named(self, publication: Publication) -> None:
         with pytest.raises(UnknownError) as caught:
-            member_card(publication, "nobody", None, None, SETTINGS)
+            member_card(publication, "nobody", never, SETTINGS)
         assert caught.value.fields["field"] == "member_id"
 
 
@@ -142,7 +176,7 @@ class TestAudience:
         assert answer.lowest == scores[30]
         assert answer.expected == pytest.approx(scores[30:].sum())
         assert [member.member_id for member in answer.sample[:2]] == [member_id(37), member_id(36)]
-        assert answer.sample[0].tags == ("regular", "vip")
+        assert answer.sample[0].tags == TAGS
 
     def test_the_top_and_the_sample_are_cut(self, publication: Publication) -> None:
         answer = preview(publication, AudienceAsk("churn", top=5, sample=2))
@@ -191,6 +225,10 @@ class TestAudience:
             (AudienceAsk("recommend"), "product_id", RequestError),
             (AudienceAsk("new_product", product_id="?"), "product_id", UnknownError),
             (AudienceAsk("churn", threshold=0.1, top=3), "top", RequestError),
+            (AudienceAsk("churn", category=category(1)), "category", RequestError),
+            (AudienceAsk("churn", within=14), "within", RequestError),
+            (AudienceAsk("repurchase", category=category(1), product_id=product_id(1)), "product_id", RequestError),
+            (AudienceAsk("recommend", product_id=product_id(12), within=7), "within", RequestError),
         ],
     )
     def test_what_is_missing_or_unknown_is_named(

@@ -1,8 +1,6 @@
-import string
-
 import pytest
 
-from recsys.answers.reasons import _WORDS, why
+from recsys.answers.reasons import why
 from recsys.answers.shapes import Scalar
 from recsys.artifacts.publication_content import Reason
 
@@ -16,11 +14,29 @@ PARAMS: dict[str, Scalar] = {
 }
 
 
-def test_a_due_product_says_how_often_and_how_long_ago() -> None:
-    reason = why(Reason.DUE, PARAMS)
-    assert reason.en == "due: bought about every 28 days, last 26 days ago"
-    assert "28天" in reason.zh
-    assert "26天前" in reason.zh
+@pytest.mark.parametrize(
+    ("code", "changes", "zh", "en"),
+    [
+        (Reason.DUE, {}, "该补货了：约每28天买一次，上次在26天前", "due: bought about every 28 days, last 26 days ago"),
+        (
+            Reason.DUE,
+            {"mean_gap": 1, "days_since": 1},
+            "该补货了：约每天买一次，上次在1天前",
+            "due: bought about every day, last 1 day ago",
+        ),
+        (Reason.AGAIN, {}, "买过3次，上次在26天前", "bought 3 times, last 26 days ago"),
+        (Reason.AGAIN, {"purchase_days": 1}, "26天前买过", "bought 26 days ago"),
+        (Reason.AGAIN, {"purchase_days": 1, "days_since": 1}, "1天前买过", "bought 1 day ago"),
+        (Reason.IN_CATEGORY, {}, "您买过的tea", "from tea, which you have bought"),
+        (Reason.NEW, {}, "tea新品", "new in tea"),
+        (Reason.NEW, {"category": None}, "新品上架", "just launched"),
+        (Reason.POPULAR, {}, "近28天有12位会员购买", "bought by 12 members in the last 28 days"),
+        (Reason.POPULAR, {"buyers": 1}, "近28天有1位会员购买", "bought by 1 member in the last 28 days"),
+    ],
+)
+def test_the_words_fit_the_numbers(code: Reason, changes: dict[str, Scalar], zh: str, en: str) -> None:
+    reason = why(code, PARAMS | changes)
+    assert (reason.code, reason.zh, reason.en) == (code, zh, en)
 
 
 @pytest.mark.parametrize("code", Reason)
@@ -29,11 +45,22 @@ def test_every_reason_has_words_in_both_languages(code: Reason) -> None:
     assert reason.code is code
     assert reason.en.isascii()
     assert not reason.zh.isascii()
-    for words in _WORDS[code]:
-        assert {name for _, name, _, _ in string.Formatter().parse(words) if name} <= set(PARAMS)
 
 
-def test_a_reason_whose_evidence_is_missing_becomes_one_that_needs_less() -> None:
-    assert why(Reason.DUE, {**PARAMS, "mean_gap": None}).code is Reason.AGAIN
-    assert why(Reason.DUE, {**PARAMS, "mean_gap": None, "days_since": None}).code is Reason.FOR_YOU
-    assert why(Reason.AGAIN, {**PARAMS, "days_since": None}).code is Reason.FOR_YOU
+@pytest.mark.parametrize(
+    ("code", "lacking", "told"),
+    [
+        (Reason.DUE, {"mean_gap": None}, Reason.AGAIN),
+        (Reason.DUE, {"mean_gap": None, "days_since": None}, Reason.POPULAR),
+        (Reason.AGAIN, {"days_since": None}, Reason.POPULAR),
+        (Reason.IN_CATEGORY, {"category": None}, Reason.POPULAR),
+        (Reason.POPULAR_IN_CATEGORY, {"category": None}, Reason.POPULAR),
+        (Reason.POPULAR_IN_CATEGORY, {"buyers": 0}, Reason.ASSORTMENT),
+        (Reason.POPULAR, {"buyers": 0}, Reason.ASSORTMENT),
+        (Reason.IN_CATEGORY, {"category": None, "buyers": 0}, Reason.ASSORTMENT),
+    ],
+)
+def test_a_reason_whose_evidence_is_missing_becomes_one_that_needs_less(
+    code: Reason, lacking: dict[str, Scalar], told: Reason
+) -> None:
+    assert why(code, PARAMS | lacking).code is told

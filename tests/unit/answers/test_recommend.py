@@ -3,6 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +12,10 @@ from recsys.answers.policy import Placements, read_placements
 from recsys.answers.recommend import Ask, Filters, recommend
 from recsys.answers.shapes import Recommendation, Route, Source, Standing
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason
+from recsys.artifacts.publication_files import id_key
 from recsys.artifacts.publication_write import write_publication
-from recsys.core.errors import RequestError
+from recsys.core.errors import ConfigError, RequestError
 from tests.publications import MEMBERS, PRODUCTS, category, content, member_id, product_id
 
 PLACEMENTS = Placements.checked(
@@ -63,7 +65,7 @@ def test_each_item_says_why_in_two_languages(publication: Publication) -> None:
     for item in ask(publication, member_id=member_id(2), k=40).items:
         if item.reason.code is Reason.DUE:
             assert item.reason.params["mean_gap"] == 14
-            assert f"last {item.reason.params['days_since']} days ago" in item.reason.en
+            assert f"last {item.reason.params['days_since']} day" in item.reason.en
             assert f"上次在{item.reason.params['days_since']}天前" in item.reason.zh
         assert item.reason.en
         assert item.reason.zh
@@ -96,20 +98,61 @@ def test_without_personalisation_the_answer_does_not_depend_on_the_member(public
         assert answer.standing is Standing.NOT_PERSONALISED
 
 
-def test_an_opted_out_member_is_answered_alike_whatever_their_history_was(tmp_path: Path) -> None:
-    made, other = content(), content(seed=9)
-    answers = []
-    for version, source in (("a", made), ("b", other)):
-        changed = dataclasses.replace(made, recommend=source.recommend, opted_out=(member_id(0),))
-        opened = Publication.open(write_publication(tmp_path / version, changed))
-        answers.append(ask(opened, member_id=member_id(0), k=20).items)
-    assert answers[0] == answers[1]
+def test_a_refusal_goes_before_a_history_that_is_there(publication: Publication) -> None:
+    key = np.array([id_key(member_id(0))], dtype=np.uint64)
+    refusing = dataclasses.replace(publication, opted_out=key)
+    assert ask(publication, member_id=member_id(0), k=20).route is Route.WARM
+    answer = ask(refusing, member_id=member_id(0), k=20)
+    assert (answer.standing, answer.route) == (Standing.OPTED_OUT, Route.COLD)
+    assert answer.items == ask(refusing, k=20).items
 
 
 def test_what_cannot_be_sold_or_does_not_run_out_and_was_just_bought_is_left_out(publication: Publication) -> None:
     everything = ids(ask(publication, member_id=member_id(1), k=200))
     assert set(everything) == {product_id(n) for n in range(PRODUCTS)} - GONE - {product_id(9)}
     assert product_id(9) in ids(ask(publication, k=200))
+
+
+def test_a_durable_product_bought_lately_is_left_out_whatever_is_in_the_published_list(tmp_path: Path) -> None:
+    made = content()
+    bought = pd.concat(
+        [made.bought, pd.DataFrame({"member_id": [member_id(1)], "product_id": product_id(0), "days_since": 89.0})]
+    )
+    folder = write_publication(tmp_path, dataclasses.replace(made, bought=bought), keep=1)
+    opened = Publication.open(folder)
+    assert product_id(0) not in made.recommend["product_id"].to_numpy()
+    assert product_id(0) not in ids(ask(opened, member_id=member_id(1), k=200))
+    assert product_id(0) in ids(ask(opened, member_id=member_id(2), k=200))
+
+
+def test_what_was_just_bought_comes_back_rather_than_nothing_and_is_told(publication: Publication) -> None:
+    others = tuple(product_id(n) for n in range(PRODUCTS) if n != 9)
+    answer = ask(publication, member_id=member_id(1), k=3, exclude=others, filters=Filters(brands=("brand 0",)))
+    assert ids(answer) == [product_id(9)]
+    assert [fallback.step for fallback in answer.fallbacks] == ["recently_bought"]
+
+
+def test_a_placement_cannot_look_back_further_than_is_published() -> None:
+    plain = PLACEMENTS.of("plain").model_dump()
+    with pytest.raises(ConfigError, match="recent_days"):
+        Placements.checked({"placements": {"plain": plain | {"recent_days": BOUGHT_DAYS + 1}}})
+
+
+def test_a_product_without_a_category_is_never_told_by_it_nor_by_no_buyers(tmp_path: Path) -> None:
+    made = content()
+    products = made.products.assign(category=None, buyers_28=0)
+    recommend = made.recommend.assign(reason="in_category")
+    repurchase = made.repurchase.iloc[:0]
+    changed = dataclasses.replace(made, products=products, recommend=recommend, repurchase=repurchase)
+    opened = Publication.open(write_publication(tmp_path, changed))
+    answers = [
+        ask(opened, "launches", member_id=member_id(1), k=60),
+        ask(opened, "cart", products=(product_id(PRODUCTS - 1),), k=60),
+    ]
+    for item in (item for answer in answers for item in answer.items):
+        assert "unknown" not in item.reason.zh + item.reason.en
+        assert "0 members" not in item.reason.en
+    assert {item.reason.code for item in answers[0].items} == {Reason.ASSORTMENT, Reason.NEW}
 
 
 def test_a_durable_product_comes_back_after_its_days(publication: Publication) -> None:
@@ -163,6 +206,23 @@ def test_filters_that_nothing_fits_are_lifted_and_told(publication: Publication)
     assert [fallback.step for fallback in answer.fallbacks] == ["filters"]
 
 
+def test_unknown_categories_and_brands_are_told_and_fit_nothing(publication: Publication) -> None:
+    filters = Filters(categories=(category(2), "?"), brands=("brand 0", "!"))
+    answer = ask(publication, k=200, filters=filters)
+    assert (answer.ignored_categories, answer.ignored_brands) == (("?",), ("!",))
+    assert {(item.category, item.brand) for item in answer.items} == {(category(2), "brand 0")}
+    nothing = ask(publication, k=5, filters=Filters(brands=("!",)))
+    assert (len(nothing.items), nothing.ignored_brands) == (5, ("!",))
+    assert [fallback.step for fallback in nothing.fallbacks] == ["filters"]
+
+
+def test_prices_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(RequestError) as caught:
+        Filters(price_min=2, price_max=1)
+    assert caught.value.fields["field"] == "filters.price_max"
+    Filters(price_min=2, price_max=2)
+
+
 def test_unknown_products_of_the_request_are_told(publication: Publication) -> None:
     answer = ask(publication, "cart", products=("?",), exclude=("!", product_id(0)), k=3)
     assert answer.ignored_products == ("?", "!")
@@ -199,7 +259,7 @@ def test_promises_of_every_answer(
     wish = Ask(placement, member, k, products, exclude, filters)
     answer = recommend(publication, PLACEMENTS, wish, recommendation_id="")
     got = ids(answer)
-    left = {product_id(n) for n in range(PRODUCTS)} - GONE - {*products, *exclude, product_id(9)}
+    left = {product_id(n) for n in range(PRODUCTS)} - GONE - {*products, *exclude}
     assert len(got) == len(set(got)) <= k
     assert got or not left
     assert not set(got) & (GONE | {*products, *exclude})
@@ -207,6 +267,8 @@ def test_promises_of_every_answer(
     if "filters" not in steps:
         assert all(price_min is None or (item.price or 0) >= price_min for item in answer.items)
         assert not wanted or {item.category for item in answer.items} <= set(wanted)
+    if "recently_bought" not in steps and answer.standing is Standing.KNOWN:
+        assert product_id(9) not in got
     if placement == "capped" and not steps & {"filters", "max_per_category"}:
         assert max(Counter(item.category for item in answer.items).values(), default=0) <= 1
     assert all(np.isfinite(item.score) for item in answer.items)

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Content, Reason
+from recsys.artifacts.publication_content import FINITE, Content, Reason, Tag
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import MANIFEST, current, file_digest
@@ -55,7 +56,7 @@ def test_features_tags_and_factors_stand_with_their_member(folder: Path) -> None
     row = publication.members.row(member_id(3))
     assert row is not None
     assert publication.member_features(row) == {"money_90": None, "orders_90": 3.0, "tier": None}
-    assert publication.member_tags(row) == ("regular", "vip")
+    assert publication.member_tags(row) == (Tag.REGULAR, Tag.HIGH_VALUE)
     assert publication.member_factors is not None
     assert made.factors is not None
     np.testing.assert_allclose(publication.member_factors[row], made.factors.member_factors[3], rtol=1e-6)
@@ -109,6 +110,8 @@ def test_lists_are_cut_to_the_best(tmp_path: Path) -> None:
     assert row is not None
     kept = publication.recommend.columns["score"][publication.recommend.span(row)]
     np.testing.assert_allclose(kept, best[member_id(7)], rtol=1e-6)
+    span = publication.new_product.span(row)
+    assert span.stop - span.start == 4
 
 
 def test_the_same_content_is_the_same_folder_and_another_one_is_not(tmp_path: Path) -> None:
@@ -197,6 +200,32 @@ def _falling_starts(folder: Path) -> None:
     _edit(folder, files=_digests(folder))
 
 
+def _spoiled(name: str, value: object) -> Callable[[Path], None]:
+    """Return a harm: the first value of a well-sealed array is another one, of the type of that value."""
+
+    def harm(folder: Path) -> None:
+        path = folder / f"{name}.npy"
+        array = np.load(path).astype(np.asarray(value).dtype)
+        array[0] = value
+        np.save(path, array)
+        _edit(folder, files=_digests(folder))
+
+    harm.__name__ = f"{name} {value!r}"
+    return harm
+
+
+def _no_zone(folder: Path) -> None:
+    _edit(folder, zone="Mars/Olympus")
+
+
+def _other_tags(folder: Path) -> None:
+    _edit(folder, tags=["vip"])
+
+
+def _text_column_lost(folder: Path) -> None:
+    _edit(folder, text_features=["tier", "city"])
+
+
 def _edit(folder: Path, **changes: object) -> None:
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
     (folder / MANIFEST).write_text(json.dumps(manifest))
@@ -220,6 +249,20 @@ def _digests(folder: Path) -> dict[str, str]:
         _wild_rows,
         _short_column,
         _falling_starts,
+        _no_zone,
+        _other_tags,
+        _text_column_lost,
+        _spoiled("product_category", np.int32(6)),
+        _spoiled("product_category", np.int32(-1)),
+        _spoiled("product_brand", np.int32(4)),
+        _spoiled("product_brand", np.int32(-2)),
+        _spoiled("popular", np.int32(60)),
+        _spoiled("recommend_reason", np.int8(len(Reason))),
+        _spoiled("recommend_reason", np.int8(-1)),
+        _spoiled("recommend_product", np.float64(1)),
+        _spoiled("product_price", np.int64(1)),
+        _spoiled("member_keys", np.float64(1)),
+        _spoiled("churn_score", np.complex128(1)),
     ],
 )
 def test_a_broken_folder_is_refused(folder: Path, harm: object) -> None:
@@ -230,7 +273,7 @@ def test_a_broken_folder_is_refused(folder: Path, harm: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame", ["members", "products", "recommend", "repurchase", "churn", "new_product", "neighbours"]
+    "frame", ["members", "products", "recommend", "bought", "repurchase", "churn", "new_product", "neighbours"]
 )
 def test_a_content_that_lacks_a_column_is_refused_by_name(tmp_path: Path, frame: str) -> None:
     made = content()
@@ -249,11 +292,29 @@ def test_ids_that_come_twice_and_unknown_reasons_are_refused(tmp_path: Path) -> 
         write_publication(tmp_path, dataclasses.replace(made, recommend=made.recommend.assign(reason="because")))
 
 
+@pytest.mark.parametrize(("frame", "column"), [(frame, column) for frame in FINITE for column in FINITE[frame]])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_refused_by_name(tmp_path: Path, frame: str, column: str, value: float) -> None:
+    made = content()
+    table = getattr(made, frame).astype({column: float}).reset_index(drop=True)
+    table.loc[1, column] = value
+    with pytest.raises(ArtifactError, match=rf"{frame}\.{column} is not finite in 1 row"):
+        write_publication(tmp_path, dataclasses.replace(made, **{frame: table}))
+    assert current(tmp_path) is None
+
+
+def test_a_tag_nobody_has_words_for_is_refused(tmp_path: Path) -> None:
+    made = content()
+    members = made.members.assign(tags=pd.Series([["vip"]] * MEMBERS))
+    with pytest.raises(ArtifactError, match="vip"):
+        write_publication(tmp_path, dataclasses.replace(made, members=members))
+
+
 def test_a_content_of_nothing_can_be_published(tmp_path: Path) -> None:
     made = content()
     frames = {
         name: getattr(made, name).iloc[:0]
-        for name in ("members", "products", "recommend", "repurchase", "churn", "new_product", "neighbours")
+        for name in ("members", "products", "recommend", "bought", "repurchase", "churn", "new_product", "neighbours")
     }
     empty: Content = dataclasses.replace(made, factors=None, opted_out=(), **frames)
     publication = Publication.open(write_publication(tmp_path, empty))

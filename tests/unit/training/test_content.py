@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason, Tag
+from recsys.core.time import AsOf
+from tests.shop import START, at, store
+from training.content import bought, products, with_evidence
+from training.tags import member_tags
+
+DAY = 400
+AS_OF = AsOf(START, "Asia/Shanghai").plus(days=DAY)
+
+
+def pair(**evidence: float) -> pd.DataFrame:
+    """Return one pair's evidence; never bought and unlike anything unless said."""
+    none = {
+        "own_product_purchase_days": 0.0,
+        "own_product_days_since_purchase": np.nan,
+        "own_product_mean_gap": np.nan,
+        "affinity_category_share": 0.0,
+        "neighbour_score": 0.0,
+        "als_score": np.nan,
+    }
+    return pd.DataFrame([{"member_id": "m", "product_id": "p"} | none | evidence])
+
+
+def own(days: float, since: float, gap: float = np.nan) -> dict[str, float]:
+    return {
+        "own_product_purchase_days": days,
+        "own_product_days_since_purchase": since,
+        "own_product_mean_gap": gap,
+        "affinity_category_share": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (own(3, 8, 10), Reason.DUE),
+        (own(3, 20, 10), Reason.DUE),
+        (own(3, 7.9, 10), Reason.AGAIN),
+        (own(3, 20.1, 10), Reason.AGAIN),
+        (own(2, 10, 10), Reason.AGAIN),
+        (own(1, 10), Reason.AGAIN),
+        ({"affinity_category_share": 0.1, "als_score": 1.0}, Reason.IN_CATEGORY),
+        ({"als_score": 0.1}, Reason.FOR_YOU),
+        ({"neighbour_score": 0.1}, Reason.FOR_YOU),
+        ({"als_score": -0.1}, Reason.POPULAR),
+        ({}, Reason.POPULAR),
+    ],
+)
+def test_a_reason_claims_no_more_than_the_evidence(evidence: dict[str, float], reason: Reason) -> None:
+    scores = pd.DataFrame({"member_id": ["m"], "product_id": ["p"], "score": [0.5]})
+    told = with_evidence(scores, pair(**evidence))
+    assert told["reason"].tolist() == [reason]
+    assert set(told) == {"member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"}
+
+
+def order(number: int, member: str, product: str, day: int, *, is_return: bool = False) -> dict[str, object]:
+    return {
+        "order_id": str(number),
+        "member_id": member,
+        "product_id": product,
+        "ordered_at": at(day),
+        "day": AsOf(START).plus(days=day).number,
+        "hour": 12,
+        "weekday": 0,
+        "quantity": 1.0,
+        "amount": 2.0,
+        "discount": 0.0,
+        "is_return": is_return,
+    }
+
+
+def test_what_was_bought_is_of_products_known_not_to_run_out_within_the_window(tmp_path: Path) -> None:
+    first = DAY - BOUGHT_DAYS
+    lines = [
+        ("a", "kettle", first),
+        ("a", "kettle", DAY - 5),
+        ("a", "tea", DAY - 5),
+        ("a", "thing", DAY - 5),
+        ("b", "kettle", first - 1),
+        ("c", "kettle", first),
+        ("c", "kettle", DAY),
+        ("d", "unlisted", DAY - 1),
+    ]
+    orders = pd.DataFrame([order(n, *line) for n, line in enumerate(lines)])
+    returned = pd.DataFrame([order(99, "e", "kettle", DAY - 3, is_return=True)])
+    listed = pd.DataFrame(
+        {"product_id": ["kettle", "tea", "thing"], "name": ["k", "t", "x"], "is_consumable": [False, True, None]}
+    )
+    tables = store(tmp_path, {"orders": pd.concat([orders, returned]), "products": listed})
+    snapshot = tables.at(AS_OF)
+    found = {(row.member_id, row.product_id): row.days_since for row in bought(snapshot).itertuples()}
+    assert found == {("a", "kettle"): 5.0, ("c", "kettle"): float(BOUGHT_DAYS)}
+    assert set(products(snapshot)["product_id"]) == {"kettle", "tea", "thing", "unlisted"}
+
+
+def member(**features: float) -> dict[str, object]:
+    none = {
+        "days_since_purchase": 10.0,
+        "days_since_first_purchase": 300.0,
+        "active_weeks_share_84d": 0.2,
+        "money_365d": 0.0,
+        "launches_bought_365d": 0.0,
+        "coupon_line_share": 0.1,
+        "lines_per_purchase_day": 2.0,
+        "purchase_days": 10.0,
+    }
+    return none | features
+
+
+@pytest.mark.parametrize(
+    ("features", "tags"),
+    [
+        ({}, []),
+        ({"days_since_purchase": 84}, [Tag.LAPSED]),
+        ({"days_since_purchase": 83}, []),
+        ({"days_since_purchase": np.nan, "days_since_first_purchase": np.nan, "coupon_line_share": np.nan}, []),
+        ({"days_since_first_purchase": 28}, [Tag.NEWCOMER]),
+        ({"active_weeks_share_84d": 0.75}, [Tag.REGULAR]),
+        ({"launches_bought_365d": 3}, [Tag.LAUNCH_FAN]),
+        ({"coupon_line_share": 0.5}, [Tag.COUPON_USER]),
+        ({"coupon_line_share": 0.5, "purchase_days": 4}, []),
+        ({"days_since_purchase": 90, "launches_bought_365d": 4}, [Tag.LAPSED, Tag.LAUNCH_FAN]),
+    ],
+)
+def test_tags_follow_their_rules(features: dict[str, float], tags: list[Tag]) -> None:
+    none = pd.DataFrame({"member_id": [], "score": [], "p7": []})
+    members = pd.DataFrame([{"member_id": "m"} | member(**features)])
+    assert member_tags(members, {"churn": none, "repurchase": none}).tolist() == [tags]
+
+
+def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
+    ids = [f"m{n}" for n in range(20)]
+    members = pd.DataFrame([{"member_id": one} | member(money_365d=n) for n, one in enumerate(ids)])
+    churn = pd.DataFrame({"member_id": ids, "score": [0.9] * 3 + [0.1] * 17})
+    repurchase = pd.DataFrame({"member_id": ["m4", "m4", "m5"], "p7": [0.1, 0.5, 0.4]})
+    tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
+    assert {one for one in ids if Tag.HIGH_VALUE in tags[one]} == {"m18", "m19"}
+    assert {one for one in ids if Tag.DUE_THIS_WEEK in tags[one]} == {"m4"}
+    assert not [one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]]
+    churn.loc[2, "score"] = 0.1
+    tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
+    assert {one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]} == {"m0", "m1"}
