@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
-from recsys.answers.reasons import named_category, why, with_product
+from recsys.answers.reasons import Evidence, named_category, why, with_product
 from recsys.answers.shapes import Source, Why
-from recsys.artifacts.publication import Publication, known
+from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_columns import Ragged
 from recsys.artifacts.publication_content import Reason
+from recsys.artifacts.publication_files import RECOMMEND_EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,20 @@ def _personal(publication: Publication, member: int | None) -> Pool:
     if member is None:
         return _empty(Source.PERSONAL)
     pairs, buyers = publication.recommend, publication.product_numbers["buyers_28"]
+    purchase_days, days_since, mean_gap = (pairs.columns[name] for name in RECOMMEND_EVIDENCE)
     span = pairs.span(member)
 
     def reason(position: int) -> Why:
         at = span.start + position
-        row = int(pairs.other[at])
-        return why(
-            publication.reason(at),
-            {
-                "purchase_days": int(pairs.columns["purchase_days"][at]),
-                "days_since": _whole(pairs.columns["days_since"][at]),
-                "mean_gap": _whole(pairs.columns["mean_gap"][at]),
-                "category": named_category(publication.product(row)),
-                "buyers": _whole(buyers[row]),
-            },
-        )
+        row = pairs.other.item(at)
+        evidence: Evidence = {
+            "purchase_days": _whole(purchase_days, at),
+            "days_since": _whole(days_since, at),
+            "mean_gap": _whole(mean_gap, at),
+            "category": named_category(publication.product(row)),
+            "buyers": _whole(buyers, row),
+        }
+        return why(publication.reason(at), evidence)
 
     return Pool(Source.PERSONAL, pairs.other[span], _scores(pairs, span), reason)
 
@@ -134,7 +135,7 @@ def _popular(publication: Publication, source: Source, rows: "np.ndarray", code:
 
     def reason(position: int) -> Why:
         row = int(rows[position])
-        return why(code, {"buyers": _whole(buyers[row]), "category": named_category(publication.product(row))})
+        return why(code, {"buyers": _whole(buyers, row), "category": named_category(publication.product(row))})
 
     return Pool(source, rows, lambda position: float(buyers[rows[position]]), reason)
 
@@ -148,12 +149,12 @@ def _empty(source: Source) -> Pool:
 
 def _scores(pairs: Ragged, span: slice) -> Callable[[int], float]:
     column = pairs.columns["score"]
-    return lambda position: float(column[span.start + position])
+    return lambda position: column.item(span.start + position)
 
 
-def _whole(number: float) -> int | None:
-    value = known(float(number))
-    return None if value is None else round(value)
+def _whole(column: "np.ndarray", at: int) -> int | None:
+    value = column.item(at)
+    return round(value) if isfinite(value) else None
 
 
 def chunks(n: int, size: int = 256) -> Iterator[slice]:

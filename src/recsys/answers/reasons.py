@@ -13,7 +13,7 @@ Evidence = dict[str, Scalar]
 def why(code: Reason, evidence: Evidence) -> Why:
     """Put a reason in words; one whose evidence is unknown or nought becomes one that needs less."""
     telling = _TELLINGS[code]
-    while not all(evidence.get(name) for name in telling.needs):
+    while not all(map(evidence.get, telling.needs)):
         code = telling.instead
         telling = _TELLINGS[code]
     zh, en = telling.words(evidence)

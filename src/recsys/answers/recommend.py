@@ -226,11 +226,12 @@ class _Filling:
     def _admit(self, row: int) -> bool:
         if row in self.taken or row in self.recent:
             return False
-        category = int(self.publication.product_category[row])
         limit = self.limits.per_category
-        if limit is not None and self.per_category[category] >= limit:
-            return False
-        self.per_category[category] += 1
+        if limit is not None:
+            category = self.publication.product_category.item(row)
+            if self.per_category[category] >= limit:
+                return False
+            self.per_category[category] += 1
         self.taken.add(row)
         return True
 
@@ -259,5 +260,7 @@ def _route(items: tuple[Item, ...]) -> Route:
 
 def _rows(row: Callable[[str], int | None], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Split names into the rows of those known and the names of the others."""
+    if not names:
+        return (), ()
     found = [(name, row(name)) for name in names]
     return tuple(row for _, row in found if row is not None), tuple(name for name, row in found if row is None)

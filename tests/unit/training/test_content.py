@@ -99,7 +99,7 @@ def test_what_was_bought_is_of_products_known_not_to_run_out_within_the_window(t
     assert set(products(snapshot)["product_id"]) == {"kettle", "tea", "thing", "unlisted"}
 
 
-def member(**features: float) -> dict[str, object]:
+def member(**features: float) -> dict[str, float]:
     none = {
         "days_since_purchase": 10.0,
         "days_since_first_purchase": 300.0,
@@ -130,13 +130,13 @@ def member(**features: float) -> dict[str, object]:
 )
 def test_tags_follow_their_rules(features: dict[str, float], tags: list[Tag]) -> None:
     none = pd.DataFrame({"member_id": [], "score": [], "p7": []})
-    members = pd.DataFrame([{"member_id": "m"} | member(**features)])
+    members = pd.DataFrame([{"member_id": "m", **member(**features)}])
     assert member_tags(members, {"churn": none, "repurchase": none}).tolist() == [tags]
 
 
 def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
     ids = [f"m{n}" for n in range(20)]
-    members = pd.DataFrame([{"member_id": one} | member(money_365d=n) for n, one in enumerate(ids)])
+    members = pd.DataFrame([{"member_id": one, **member(money_365d=n)} for n, one in enumerate(ids)])
     churn = pd.DataFrame({"member_id": ids, "score": [0.9] * 3 + [0.1] * 17})
     repurchase = pd.DataFrame({"member_id": ["m4", "m4", "m5"], "p7": [0.1, 0.5, 0.4]})
     tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
