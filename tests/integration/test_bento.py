@@ -1,12 +1,15 @@
+import contextlib
 import os
 import subprocess
 import sys
 import sysconfig
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import httpx
 import pytest
+from packaging.requirements import Requirement
 
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
@@ -16,14 +19,34 @@ from tests.serving_process import serve_command, serving
 PROJECT = Path(__file__).parents[2]
 
 
+def closure(requirements: Path) -> set[str]:
+    """Return the distributions that a requirements file asks for, and those they ask for in turn."""
+    lines = (line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines())
+    todo = [Requirement(line) for line in lines if line]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        wanted = todo.pop()
+        for extra in ("", *wanted.extras):
+            if (wanted.name, extra) in seen:
+                continue
+            seen.add((wanted.name, extra))
+            needs = [Requirement(text) for text in metadata.requires(wanted.name) or ()]
+            todo += [need for need in needs if need.marker is None or need.marker.evaluate({"extra": extra})]
+    return {name for name, _ in seen}
+
+
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a Python that has every dependency and not the project: it sees the folder of packages, not its links."""
+    """Return a Python that has what `serving/requirements.txt` asks for, with all that needs, and nothing else."""
     folder = tmp_path_factory.mktemp("stranger")
     venv.create(folder, with_pip=False, symlinks=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
-    (packages / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    installed = Path(sysconfig.get_paths()["purelib"])
+    for name in closure(PROJECT / "serving" / "requirements.txt"):
+        for top in {file.parts[0] for file in metadata.files(name) or ()} - {"..", "__pycache__", "bin"}:
+            with contextlib.suppress(FileExistsError):
+                (packages / top).symlink_to(installed / top)
     return str(folder / "bin" / "python")
 
 
@@ -34,6 +57,10 @@ def test_a_bento_serves_where_the_project_is_not_installed(stranger: str, tmp_pa
         [stranger, "-c", "import recsys"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert "No module named 'recsys'" in without.stderr
+    heavy = subprocess.run(
+        [stranger, "-c", "import pandas"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "No module named 'pandas'" in heavy.stderr
 
     built = subprocess.run(
         [sys.executable, "-m", "bentoml", "build", "--output", "tag"],
