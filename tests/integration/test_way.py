@@ -41,7 +41,7 @@ keep = 30
 
 [tasks.churn]
 horizon = 14
-model = { booster = { rounds = ROUNDS, min_leaf = 5 } }
+model = { booster = { rounds = 20, min_leaf = LEAF } }
 
 [tasks.repurchase]
 horizon = 28
@@ -72,9 +72,9 @@ class Shop:
         self.root = root
         self.home = Home(root / "家")
 
-    def settle(self, rounds: int) -> None:
-        """Write recsys.toml."""
-        (self.root / "recsys.toml").write_text(SETTINGS.replace("ROUNDS", str(rounds)), encoding="utf-8")
+    def settle(self, min_leaf: int) -> None:
+        """Write recsys.toml; leaves larger than the shop leave the churn model without a split."""
+        (self.root / "recsys.toml").write_text(SETTINGS.replace("LEAF", str(min_leaf)), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     orders.to_csv(export / "线上订单.csv", index=False)
     for name, frame in frames.items():
         frame.to_parquet(export / f"{name}.parquet", index=False)
-    made.settle(20)
+    made.settle(5)
     return made
 
 
@@ -186,7 +186,7 @@ def test_materialize_fills_the_online_store(recsys: Command, shop: Shop) -> None
 
 
 def test_a_worse_challenger_is_refused_unless_forced_with_a_reason(recsys: Command, shop: Shop) -> None:
-    shop.settle(1)
+    shop.settle(100_000)
     code, text = recsys("train", "churn", "--promote")
     assert code == 6, text
     assert "significantly worse" in text
@@ -230,3 +230,31 @@ def test_new_days_are_added_and_published_anew(recsys: Command, shop: Shop) -> N
     code, text = recsys("publish")
     assert code == 0, text
     assert Publication.open_current(shop.home.publications).as_of == before.plus(days=1)
+
+
+def test_orders_alone_are_enough(recsys: Command, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_frames(members=40, days=170)["orders"].to_csv(tmp_path / "orders.csv", index=False)
+    settings = shop.root / "recsys.toml"
+    kept = settings.read_text(encoding="utf-8")[settings.read_text(encoding="utf-8").index("[training]") :]
+    (tmp_path / "recsys.toml").write_text(
+        f'timezone = "Asia/Shanghai"\n\n{kept}'.replace("100000", "5"), encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
+    assert recsys("ingest")[0] == 0
+    code, text = recsys("train", "all", "--promote")
+    assert code == 0, text
+    assert "new_product: the tables have nothing to predict; left out" in text
+    code, text = recsys("publish")
+    assert code == 0, text
+    assert "new_product" not in Publication.open_current(Home(tmp_path / "home").publications).model_versions
+
+
+def test_a_setting_that_nobody_knows_is_refused_by_its_name(recsys: Command, tmp_path: Path) -> None:
+    for text, name in (("[tasks.chrun]\nhorizon = 7", "tasks"), ("[trainning]\nstep = 7", "trainning")):
+        (tmp_path / "recsys.toml").write_text(f'timezone = "UTC"\n{text}\n', encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path)
+            code, said = recsys("runs")
+        assert code == 2
+        assert name in said
