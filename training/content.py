@@ -37,7 +37,7 @@ PRODUCTS = """
         FROM launches ANTI JOIN products USING (product_id)
     )
     SELECT coalesce(l.product_id, s.product_id) AS product_id, l.name, coalesce(l.category, 'unknown') AS category,
-           l.subcategory, l.brand, coalesce(l.price, s.paid) AS price, l.stock,
+           l.subcategory, l.brand, round(coalesce(l.price, s.paid), 2) AS price, l.stock,
            {launched} AS launched_day, {delisted} AS delisted_day,
            coalesce(s.buyers_28, 0) AS buyers_28, coalesce(s.buyers_90, 0) AS buyers_90,
            row_number() OVER (

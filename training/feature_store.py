@@ -144,6 +144,7 @@ def _feast() -> Iterator[Any]:
         warnings.simplefilter("ignore")
         import feast
 
+        warnings.simplefilter("ignore")  # once more: Feast's import puts filters of its own before ours
         yield feast
 
 

@@ -137,7 +137,8 @@ def _histogram(scored: _Scored) -> tuple[Bin, ...]:
     if not len(scored.scores):
         return ()
     low, high = (0.0, 1.0) if scored.is_probability else (float(scored.scores.min()), float(scored.scores.max()))
-    counts, edges = np.histogram(scored.scores, bins=BINS, range=(low, high))
+    counts, exact = np.histogram(scored.scores, bins=BINS, range=(low, high))
+    edges = exact.round(6)
     return tuple(
         Bin(left, right, count)
         for left, right, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
