@@ -31,7 +31,9 @@ EXIT_CODES: dict[type[RecsysError], int] = {
     PromotionError: 6,
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+HELP = "Recommendations and predictions for a retailer's members: ingest, train, judge, promote, publish, serve."
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The project's settings and table mapping.")]
 Sample = Annotated[str, typer.Option("--sample", help="Use a sample instead of the mapping: complete-journey.")]
