@@ -162,6 +162,18 @@ def test_training_registers_promotes_and_is_not_repeated(recsys: Command, shop: 
     assert "champion" not in text
 
 
+def test_scores_are_kept_until_something_changes(recsys: Command, shop: Shop) -> None:
+    code, text = recsys("score")
+    assert code == 0, text
+    (file,) = (shop.home.scores / "churn").glob("as_of=*/scores.parquet")
+    table = pd.read_parquet(file)
+    assert list(table.columns) == ["member_id", "score"]
+    assert table["score"].between(0, 1).all()
+    made = file.stat().st_mtime_ns
+    assert recsys("score", "churn")[0] == 0
+    assert file.stat().st_mtime_ns == made
+
+
 def test_publish_scores_everybody_but_those_who_opted_out(recsys: Command, shop: Shop) -> None:
     code, text = recsys("publish")
     assert code == 0, text

@@ -1,15 +1,16 @@
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from recsys.core.task import Task
 from recsys.evaluation.backtest import Backtest, FoldResult, Result
 from recsys.evaluation.bootstrap import RESAMPLES, Interval, paired
 from recsys.evaluation.judged import judge
 from recsys.evaluation.metrics import metric_of
 
-CHALLENGER, CHAMPION = "challenger", "champion"
+ONLY = "only"
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,21 @@ def no_worse(
     task = challenger.task
     metric = metric_of(task.name, task.metric)
     theirs = {fold.fold.test: fold for fold in champion.folds}
-    both = [
-        _common(fold, theirs[fold.fold.test], challenger, champion)
+    pairs = [
+        _comparable(fold, theirs[fold.fold.test], task)
         for fold in challenger.folds
         if fold.fold.test in theirs and champion.task.name == task.name
     ]
-    both = [fold for fold in both if len(fold.rows)]
-    cutoffs, rows = tuple(str(fold.fold.test) for fold in both), sum(len(fold.rows) for fold in both)
+    pairs = [(mine, other) for mine, other in pairs if len(mine.rows) and len(other.rows)]
+    cutoffs, rows = tuple(str(mine.fold.test) for mine, _ in pairs), sum(len(mine.rows) for mine, _ in pairs)
     undefined = Interval(float("nan"), float("nan"), float("nan"))
-    if not both:
+    if not pairs:
         reason = "the two were never tested on the same rows of the same cutoff"
         return GateVerdict(
             task.name, metric.name, passed=False, reason=reason, difference=undefined, cutoffs=cutoffs, rows=rows
         )
-    judged = judge(Backtest(task, tuple(both)))
-    found = paired(judged[CHALLENGER], judged[CHAMPION], metric, resamples=resamples, seed=seed, level=level)
+    ours, others = (judge(Backtest(task, folds))[ONLY] for folds in zip(*pairs, strict=True))
+    found = paired(ours, others, metric, resamples=resamples, seed=seed, level=level)
     best = max(found.low * metric.better, found.high * metric.better)
     passed = math.isfinite(best) and best >= 0
     words = "not significantly worse" if passed else "significantly worse" if math.isfinite(best) else "undefined"
@@ -65,34 +66,28 @@ def no_worse(
     return GateVerdict(task.name, metric.name, passed, reason, found, cutoffs, rows)
 
 
-def _common(ours: FoldResult, theirs: FoldResult, challenger: Backtest, champion: Backtest) -> FoldResult:
-    keys = list(challenger.task.keys)
+def _comparable(ours: FoldResult, theirs: FoldResult, task: Task) -> tuple[FoldResult, FoldResult]:
+    """Keep of both what can be compared: the rows of common members where the truth is known, else the common rows.
+
+    Both have the same members in the same order then, which is what pairs them; labels and truth are ours.
+    """
     if ours.truth is not None:
-        return _either(ours, theirs, challenger, champion)
+        return _of_members(ours, theirs), replace(_of_members(theirs, ours), truth=ours.truth)
+    keys = list(task.keys)
     place = pd.MultiIndex.from_frame(theirs.rows[keys]).get_indexer(pd.MultiIndex.from_frame(ours.rows[keys]))
-    mine = np.flatnonzero(place >= 0)
-    scores = {
-        CHALLENGER: ours.results[challenger.names[0]].scores.iloc[mine],
-        CHAMPION: theirs.results[champion.names[0]].scores.iloc[place[mine]],
-    }
-    results = {name: Result(table.reset_index(drop=True), 0.0, 0.0) for name, table in scores.items()}
-    return FoldResult(ours.fold, ours.rows.iloc[mine].reset_index(drop=True), results, ours.truth)
+    kept = _kept(ours, np.flatnonzero(place >= 0))
+    return kept, replace(_kept(theirs, place[place >= 0]), rows=kept.rows)
 
 
-def _either(ours: FoldResult, theirs: FoldResult, challenger: Backtest, champion: Backtest) -> FoldResult:
-    """Lay both scorers' rows together; a row that a scorer did not name stands below all that it did."""
-    keys = list(challenger.task.keys)
-    mine, others = (pd.MultiIndex.from_frame(fold.rows[keys]) for fold in (ours, theirs))
-    rows = pd.concat([ours.rows, theirs.rows[~others.isin(mine)]], ignore_index=True)
-    every = pd.MultiIndex.from_frame(rows[keys])
-    scores = {
-        CHALLENGER: _placed(ours.results[challenger.names[0]].scores, mine, every),
-        CHAMPION: _placed(theirs.results[champion.names[0]].scores, others, every),
-    }
-    return FoldResult(ours.fold, rows, {name: Result(table, 0.0, 0.0) for name, table in scores.items()}, ours.truth)
+def _of_members(fold: FoldResult, other: FoldResult) -> FoldResult:
+    """Keep the rows of the members that the other has too, ordered by member."""
+    member = fold.rows["member_id"].to_numpy(dtype=object)
+    order = np.argsort(member, kind="stable")
+    return _kept(fold, order[np.isin(member[order], other.rows["member_id"].to_numpy(dtype=object))])
 
 
-def _placed(scores: pd.DataFrame, known: pd.MultiIndex, every: pd.MultiIndex) -> pd.DataFrame:
-    place = known.get_indexer(every)
-    table = scores.iloc[place].reset_index(drop=True)
-    return table.mask(pd.Series(place < 0), scores.min() - 1, axis=1)
+def _kept(fold: FoldResult, place: "np.ndarray") -> FoldResult:
+    """Take rows of the first scorer by their places."""
+    scores = next(iter(fold.results.values())).scores
+    result = Result(scores.iloc[place].reset_index(drop=True), 0.0, 0.0)
+    return replace(fold, rows=fold.rows.iloc[place].reset_index(drop=True), results={ONLY: result})

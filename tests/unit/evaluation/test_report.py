@@ -3,10 +3,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recsys.core.errors import ArtifactError, ConfigError
 from recsys.core.folders import write_folder
+from recsys.evaluation.backtest import REPEAT, Backtest
 from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.gate import no_worse
 from recsys.evaluation.judged import judge
@@ -14,8 +16,9 @@ from recsys.evaluation.metrics import metric_of, metrics_of
 from recsys.evaluation.page import to_html, to_markdown
 from recsys.evaluation.record import load_backtest, save_backtest
 from recsys.evaluation.report import build_report, to_json, verdict_of
-from tests.unit.evaluation.made import churn_backtest, only, task_of
+from tests.unit.evaluation.made import churn_backtest, fold_of, only, task_of
 
+KEYS = ["member_id", "product_id"]
 NAMES = ("model", "<rival> & co", "noise")
 TEST = churn_backtest({"model": 0.3, "<rival> & co": 0.3, "noise": 5.0})
 REPORT = build_report(TEST, "model", resamples=100, versions={"data": "abc123"})
@@ -152,6 +155,17 @@ def test_the_gate_finds_a_row_whatever_its_place() -> None:
     assert no_worse(ours, turned).difference == Interval(0, 0, 0)
 
 
+def test_the_gate_credits_better_candidates_and_stops_worse_ones() -> None:
+    good, poor = (offering(*products) for products in (("p0", "p1", "p2"), ("p2", "p3", "p0")))
+
+    better, worse = no_worse(good, poor), no_worse(poor, good)
+
+    assert better.passed
+    assert (better.difference.value, worse.difference.value) == (0.5, -0.5)
+    assert not worse.passed
+    assert better.rows == worse.rows == 30 * 3
+
+
 def test_the_gate_does_not_pass_what_cannot_be_compared() -> None:
     ours, theirs = only(churn_backtest({"it": 0.3}), 0), only(churn_backtest({"it": 0.3}), 1)
 
@@ -166,6 +180,22 @@ def test_the_gate_does_not_pass_an_undefined_metric() -> None:
     ours.folds[0].rows["y"] = 0.0
 
     assert not no_worse(ours, ours).passed
+
+
+def columns(frame: pd.DataFrame) -> dict[str, "np.ndarray"]:
+    return {str(name): frame[name].to_numpy() for name in frame}
+
+
+def offering(*products: str) -> Backtest:
+    """Offer the same products to 30 members who all bought p0 and p1, the earlier named the higher scored."""
+    members = [f"会员{number}" for number in range(30)]
+    rows = pd.DataFrame([(member, product) for member in members for product in products], columns=KEYS)
+    rows["y"] = rows["product_id"].isin(["p0", "p1"]).astype(float)
+    rows[REPEAT] = 0.0
+    score = rows["product_id"].map({product: -place for place, product in enumerate(products)}).astype(float)
+    truth = pd.DataFrame([(member, product) for member in members for product in ("p0", "p1")], columns=KEYS)
+    made = fold_of(columns(rows), {"it": {"score": score.to_numpy()}}, truth=columns(truth.assign(repeat=False)))
+    return Backtest(task_of("recommend"), (made,))
 
 
 def test_a_recorded_backtest_comes_back_as_it_was(tmp_path: Path) -> None:
