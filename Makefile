@@ -10,7 +10,8 @@ help: ## Show this list
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,dev]'
+	@echo "installing packages (a minute or two)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,dev]'
 	@touch $@
 
 demo: .venv/.installed ## Environment, sample data, features, training, publishing, service up, one answer

@@ -48,7 +48,7 @@ def ingest(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
     """Read the retailer's tables, put bad rows in quarantine, and keep the good ones."""
     from training.ingest import run_ingest
 
-    run_ingest(_workspace(), config, sample)
+    run_ingest(_workspace(config), config, sample)
 
 
 @app.command()
@@ -56,7 +56,7 @@ def validate(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
     """Check the retailer's tables as `ingest` would, and write nothing."""
     from training.ingest import run_validate
 
-    run_validate(_workspace(), config, sample)
+    run_validate(_workspace(config), config, sample)
 
 
 @app.command()
@@ -197,8 +197,8 @@ def describe(error: RecsysError) -> str:
     return "; ".join(f"{name}: {value}" for name, value in error.fields.items())
 
 
-def _workspace() -> Workspace:
-    return Workspace(Home.default(), Project.read(), Screen())
+def _workspace(config: Path = CONFIG) -> Workspace:
+    return Workspace(Home.default(), Project.read(config), Screen())
 
 
 def _user() -> str:

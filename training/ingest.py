@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from recsys.core.errors import ConfigError
+from recsys.core.errors import ConfigError, TableError
 from recsys.data.ingest import IngestReport, check, ingest
 from recsys.data.mapping import IngestConfig
 from recsys.data.samples import complete_journey
@@ -17,7 +17,12 @@ SAMPLES: Mapping[str, Callable[[], IngestConfig]] = {"complete-journey": complet
 def run_ingest(workspace: Workspace, config: Path, sample: str) -> None:
     """Read, check and store the tables, and show what was kept and refused."""
     with workspace.screen.step("ingest") as advance:
-        report = ingest(chosen(config, sample), workspace.home, shown(advance))
+        try:
+            report = ingest(chosen(config, sample), workspace.home, shown(advance))
+        except TableError as error:
+            if error.fields["bad_rows"]:
+                workspace.screen.note(f"more bad rows than max_bad_share allows; see {workspace.home.quarantine}")
+            raise
     show(workspace, report)
     if any(table.bad for table in report.tables):
         workspace.screen.say(f"rejected rows, each with its rule: {workspace.home.quarantine}")

@@ -15,6 +15,7 @@ from recsys.core.config import Home
 from recsys.core.errors import ConfigError, MissingError
 
 SERVICE = "serving.service:service"
+QUIET = {"BENTOML_DO_NOT_TRACK": "True", "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 READY_WITHIN = 90.0
 STOPPED_WITHIN = 10.0
 
@@ -36,7 +37,7 @@ def mlflow_command(uri: str, port: int) -> list[str]:
 
 def environment(home: Home) -> dict[str, str]:
     """Return the environment of a process that works on this home."""
-    return {**os.environ, "RECSYS_HOME": str(home.root), "BENTOML_DO_NOT_TRACK": "True", "DO_NOT_TRACK": "1"}
+    return {**os.environ, "RECSYS_HOME": str(home.root), **QUIET}
 
 
 def start(name: str, command: Sequence[str], home: Home, *, ready: str) -> int:

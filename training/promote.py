@@ -18,8 +18,10 @@ def run_promote(workspace: Workspace, name: str, *, who: str, why: str, force: b
     if force and not why:
         raise ConfigError("why", "a promotion against the gate needs its reason: --why")
     found = [task for task in workspace.tasks(name) if workspace.tracking.alias(task, "challenger")]
-    if not found:
+    if not found and name != "all":
         raise MissingError(f"a challenger for {name}", "recsys train")
+    if not found:
+        workspace.screen.say("no challenger waits to be promoted")
     refused = []
     for task in found:
         try:
@@ -78,8 +80,12 @@ def run_runs(workspace: Workspace, name: str) -> None:
     """Print each task's versions, newest first, and its ledger."""
     with _ledger(workspace) as engine:
         for task in workspace.tasks(name):
+            versions = workspace.tracking.versions(task)
+            if not versions:
+                workspace.screen.say(f"{task}: no versions yet")
+                continue
             table = Table("version", "alias", "made", "deciding metric", title=task, title_justify="left")
-            for version in workspace.tracking.versions(task):
+            for version in versions:
                 made = datetime.fromtimestamp(version.created_ms / 1000, UTC).isoformat(" ", "minutes")
                 metric = version.params.get("metric", "")
                 value = version.metrics.get(metric, float("nan"))

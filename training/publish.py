@@ -76,6 +76,11 @@ def run_materialize(workspace: Workspace, text: str) -> None:
     from training.feature_store import apply, materialize
 
     as_of = workspace.as_of(text)
+    made_of = json.dumps(snapshot(workspace, as_of).manifest["files"], sort_keys=True)
+    mark = workspace.home.online / MADE_OF
+    if mark.is_file() and mark.read_text(encoding="utf-8") == made_of:
+        workspace.screen.say(f"{workspace.home.online}: holds members as of {as_of} already")
+        return
     with workspace.screen.step("materialize", 3) as advance:
         advance("features")
         snapshot(workspace, as_of)
@@ -83,4 +88,5 @@ def run_materialize(workspace: Workspace, text: str) -> None:
         apply(workspace.home)
         advance("rows")
         materialize(workspace.home, as_of)
+        write_text(mark, made_of)
     workspace.screen.say(f"{workspace.home.online}: members as of {as_of}")

@@ -6,7 +6,6 @@ from pydantic import Field, field_validator
 from recsys.core.config import Settings, read_toml
 from recsys.core.errors import ConfigError
 from recsys.data.mapping import IngestConfig
-from recsys.models.catalog import CATALOG
 
 CONFIG = Path("recsys.toml")
 
@@ -50,6 +49,8 @@ class Project(Settings):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: dict[str, TaskSettings]) -> dict[str, TaskSettings]:
+        from recsys.models.catalog import CATALOG  # here, as it takes seconds and most files name no task
+
         for name, settings in tasks.items():
             if name not in CATALOG:
                 raise ValueError(f"{name} is none of {', '.join(CATALOG)}")

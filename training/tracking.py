@@ -51,6 +51,7 @@ class Tracking:
         if self._opened is None:
             import logging
 
+            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
 

@@ -1,6 +1,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from recsys.core.config import Home, Settings
 from recsys.core.errors import ConfigError
@@ -8,11 +9,12 @@ from recsys.core.task import Task
 from recsys.core.time import AsOf
 from recsys.data.rhythm import gap_quantile
 from recsys.data.tables import Tables
-from recsys.models.catalog import CATALOG
-from recsys.models.contract import Recipe, Trainer
 from training.screen import Screen
 from training.settings import Project
 from training.tracking import Tracking
+
+if TYPE_CHECKING:
+    from recsys.models.contract import Recipe, Trainer
 
 HORIZON_FROM_GAPS = ("churn",)
 USUAL_GAPS = 0.9
@@ -44,19 +46,23 @@ class Workspace:
 
     def tasks(self, name: str) -> tuple[str, ...]:
         """Return the tasks that a name means; `ConfigError` when there is no such task."""
+        from recsys.models.catalog import CATALOG  # here and below, as it takes seconds that not every command needs
+
         if name == "all":
             return tuple(CATALOG)
         if name not in CATALOG:
             raise ConfigError("task", f"{name!r} is none of {', '.join(CATALOG)}, all")
         return (name,)
 
-    def recipe(self, name: str) -> Recipe:
+    def recipe(self, name: str) -> "Recipe":
         """Return a task's entry of the catalogue with its horizon; churn's is read off the data unless set."""
+        from recsys.models.catalog import CATALOG
+
         recipe = CATALOG[name]
         horizon = self.project.task(name).horizon or self._own_horizon(recipe.task)
         return replace(recipe, task=replace(recipe.task, horizon=horizon))
 
-    def trainer(self, recipe: Recipe, changes: Settings | None = None) -> Trainer:
+    def trainer(self, recipe: "Recipe", changes: Settings | None = None) -> "Trainer":
         """Configure a recipe's trainer with the project's settings, or with the given ones."""
         return recipe.trainer(changes or recipe.config.checked(self.project.task(recipe.task.name).model))
 

@@ -20,7 +20,8 @@ class Settings(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(".".join(str(part) for part in first["loc"]), first["msg"]) from error
+            rule = "is no setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+            raise ConfigError(".".join(str(part) for part in first["loc"]), rule) from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(str(path), "cannot be read") from error
+        raise ConfigError(str(path.resolve()), f"cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), f"is no TOML: {error}") from error
 

@@ -32,11 +32,12 @@ class TableReport:
         return sum(self.rejected.values())
 
     def failure(self, max_bad_share: float) -> TableError | None:
-        """Return the error to raise when more than this share of the rows is bad; it names the rule most broken."""
+        """Return the error to raise when more than this share of the rows is bad; it names the rules, the most broken first."""
         if self.bad <= max_bad_share * self.read:
             return None
-        rule = max(self.rejected, key=lambda name: self.rejected[name])
-        return TableError(self.table, rule, self.bad)
+        broken = sorted(self.rejected, key=lambda rule: -self.rejected[rule])
+        rules = [f"{rule} ({self.rejected[rule]})" for rule in broken] if len(broken) > 1 else broken
+        return TableError(self.table, "; ".join(rules), self.bad)
 
 
 def sift(connection: duckdb.DuckDBPyConnection, table: Table, mapping: TableMapping) -> TableReport:
