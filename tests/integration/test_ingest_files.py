@@ -153,7 +153,8 @@ def test_too_many_bad_rows_stop_the_run_but_are_kept(load: Load, home: Home) -> 
     before = Tables.open(home.tables).digest
     with pytest.raises(TableError) as caught:
         load({"orders.csv": good + "2,m,p,2024-03-01,0,5\n3,m,p,2024-03-01,0,5\n4,m,,2024-03-01,0,5\n"})
-    assert caught.value.fields == {"table": "orders", "rule": "quantity must be above 0", "bad_rows": 3}
+    rules = "quantity must be above 0 (2); product_id must be known (1)"
+    assert caught.value.fields == {"table": "orders", "rule": rules, "bad_rows": 3}
     assert len(quarantined(home)) == 3
     assert Tables.open(home.tables).digest == before
 

@@ -32,7 +32,7 @@ class TableReport:
         return sum(self.rejected.values())
 
     def failure(self, max_bad_share: float) -> TableError | None:
-        """Return the error to raise when more than this share of the rows is bad; it names the rules, the most broken first."""
+        """Return the error when more than this share of the rows is bad; it names the rules, the most broken first."""
         if self.bad <= max_bad_share * self.read:
             return None
         broken = sorted(self.rejected, key=lambda rule: -self.rejected[rule])
