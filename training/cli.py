@@ -188,13 +188,14 @@ def main() -> None:
     try:
         app()
     except RecsysError as error:
-        Screen().note(f"{type(error).__name__}: {describe(error)}")
-        sys.exit(EXIT_CODES.get(type(error), 1))
+        sys.exit(report(error))
 
 
-def describe(error: RecsysError) -> str:
-    """One line for people: each field of the error with its name."""
-    return "; ".join(f"{name}: {value}" for name, value in error.fields.items())
+def report(error: RecsysError) -> int:
+    """Tell people of an error in one line, each field with its name, and return the exit code of its kind."""
+    fields = "; ".join(f"{name}: {value}" for name, value in error.fields.items())
+    Screen().note(f"{type(error).__name__}: {fields}")
+    return EXIT_CODES.get(type(error), 1)
 
 
 def _workspace(config: Path = CONFIG) -> Workspace:

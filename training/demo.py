@@ -19,7 +19,7 @@ from rich.table import Table
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
 from recsys.core.errors import MissingError, RecsysError
-from training.cli import EXIT_CODES, describe
+from training.cli import report
 from training.examples import run_features
 from training.fit import run_train
 from training.ingest import run_ingest
@@ -130,5 +130,4 @@ if __name__ == "__main__":
     try:
         run(Home.default(), Screen(), int(os.environ.get("RECSYS_PORT", "3000")))
     except RecsysError as error:
-        Screen().note(f"{type(error).__name__}: {describe(error)}")
-        sys.exit(EXIT_CODES.get(type(error), 1))
+        sys.exit(report(error))

@@ -83,18 +83,19 @@ def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:
 
 def folds(workspace: Workspace, task: Task, tests: int) -> tuple[Fold, ...]:
     """Lay the folds of a task's back-test by the project's settings."""
-    laid = workspace.project.training
     tables = workspace.tables
-    cutoffs = {"step": laid.step, "trains": laid.trains, "min_history": laid.min_history}
-    return plan(tables.first, tables.end, task.needs, tests=tests, **cutoffs)
+    return plan(tables.first, tables.end, task.needs, tests=tests, **_grid(workspace))
 
 
 def last_cutoffs(workspace: Workspace, task: Task) -> tuple[AsOf, ...]:
     """Lay the cutoffs of the model that is put to use."""
-    laid = workspace.project.training
     tables = workspace.tables
-    cutoffs = {"step": laid.step, "trains": laid.trains, "min_history": laid.min_history}
-    return final_cutoffs(tables.first, tables.end, task.needs, **cutoffs)
+    return final_cutoffs(tables.first, tables.end, task.needs, **_grid(workspace))
+
+
+def _grid(workspace: Workspace) -> dict[str, int]:
+    """Return the settings that tests and use share."""
+    return workspace.project.training.model_dump(include={"step", "trains", "min_history"})
 
 
 def needed(workspace: Workspace) -> tuple[AsOf, ...]:

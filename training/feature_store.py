@@ -20,6 +20,7 @@ from recsys.core.folders import text_digest, write_text
 from recsys.core.frames import Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf
+from recsys.data.engine import quoted
 from recsys.features.build import SnapshotFolder
 from recsys.features.catalog import CATALOG, features_of
 from recsys.models.catalog import CATALOG as RECIPES
@@ -59,12 +60,10 @@ def apply(home: Home) -> bool:
 
 def task_keys(home: Home, task: Task, as_of: AsOf) -> pd.DataFrame:
     """Read the (n, k) keys of a task's rows off its snapshot, ordered; `MissingError` when it was not built."""
-    path = str(SnapshotFolder.open(home.snapshots, as_of).path(task.views[0])).replace("'", "''")
+    path = quoted(str(SnapshotFolder.open(home.snapshots, as_of).path(task.views[0])))
     names = ", ".join(task.keys)
     with duckdb.connect(":memory:") as connection:
-        return connection.execute(
-            f"SELECT {names} FROM read_parquet('{path}') WHERE {task.where} ORDER BY {names}"
-        ).df()
+        return connection.execute(f"SELECT {names} FROM read_parquet({path}) WHERE {task.where} ORDER BY {names}").df()
 
 
 def historical_rows(home: Home, task: Task, as_of: AsOf, keys: pd.DataFrame) -> Rows:

@@ -1,9 +1,6 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.table import Table
-from sqlalchemy import Engine
 
 from recsys.core.errors import ConfigError, MissingError, PromotionError
 from recsys.store.database import database
@@ -58,7 +55,7 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
             raise
         forced = True
     line = Promotion(task, "promote", challenger.version, forced, who, why, datetime.now(UTC))
-    with _ledger(workspace) as engine:
+    with database(workspace.home.database) as engine:
         record(engine, line, lambda: tracking.set_champion(task, challenger.version))
     return tracking.version(task, challenger.version)
 
@@ -68,7 +65,7 @@ def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None
     (task,) = workspace.tasks(name) if name != "all" else ("",)
     if not task:
         raise ConfigError("task", "a rollback is of one task")
-    with _ledger(workspace) as engine:
+    with database(workspace.home.database) as engine:
         version = previous_champion(engine, task)
         workspace.tracking.version(task, version)
         line = Promotion(task, "rollback", version, forced=False, who=who, why=why, at=datetime.now(UTC))
@@ -78,7 +75,7 @@ def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None
 
 def run_runs(workspace: Workspace, name: str) -> None:
     """Print each task's versions, newest first, and its ledger."""
-    with _ledger(workspace) as engine:
+    with database(workspace.home.database) as engine:
         for task in workspace.tasks(name):
             versions = workspace.tracking.versions(task)
             if not versions:
@@ -95,9 +92,3 @@ def run_runs(workspace: Workspace, name: str) -> None:
                 forced = ", against the gate" if line.forced else ""
                 when = line.at.isoformat(" ", "minutes")
                 workspace.screen.say(f"{when} {line.action} {line.version} by {line.who}{forced}: {line.why or '-'}")
-
-
-@contextmanager
-def _ledger(workspace: Workspace) -> Iterator[Engine]:
-    with database(workspace.home.database) as engine:
-        yield engine
