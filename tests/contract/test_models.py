@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from scipy.stats import spearmanr
 
 from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import MANIFEST
 from recsys.core.frames import Example, Labels, Rows, TrainingSet
 from recsys.models.catalog import CATALOG
+from recsys.models.contract import Explained
 from tests.contract.conftest import MEMBERS, TEST, TRAINS, Case, Shop, open_shop, small
 from tests.shop import Frames, make_frames
 
@@ -60,6 +62,16 @@ def test_chances_are_chances_and_days_stand_in_order(case: Case) -> None:
         assert (np.diff(table[["p7", "p14", "p28"]].to_numpy(), axis=1) >= 0).all()
         assert (np.diff(table[list(DAYS)].to_numpy(), axis=1) >= 0).all()
         assert (table["low_days"] >= 0).all()
+
+
+def test_every_model_tells_what_its_scores_are_made_of(case: Case) -> None:
+    assert isinstance(case.model, Explained)
+    shares = case.model.contributions(case.test.rows)
+    assert shares.shape == (len(case.test.rows), len(case.test.rows.specs))
+    assert np.isfinite(shares).all()
+    score = case.model.score(case.test.rows).table["score"]
+    assert spearmanr(shares.sum(axis=1), score).statistic > 0.8
+    assert case.model.contributions(nothing(case.test.rows)).shape == (0, len(case.test.rows.specs))
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(case: Case) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from recsys.core.config import Settings
 from recsys.core.errors import ArtifactError
+from recsys.core.frames import Rows
 from recsys.models.encoding import Encoder, Floats, Matrix
 
 MANY_CELLS = 5_000_000  # rows x features from which a second core is worth its waiting
@@ -64,6 +65,13 @@ class Boosted:
             return np.empty(0)
         threads = self.threads if matrix.size >= MANY_CELLS else 1
         return np.asarray(self.trees.predict(matrix, num_threads=threads), dtype=np.float64)
+
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, f) what each of `rows.specs` adds to the log-odds, by TreeSHAP; 0 for features that the trees lack."""
+        if not len(rows):
+            return np.zeros((0, len(rows.specs)))
+        shares = self.trees.predict(self.encoder.encode([rows.values]), pred_contrib=True, num_threads=1)
+        return spread(np.asarray(shares)[:, :-1], self.encoder, rows)
 
     def gain(self) -> dict[str, float]:
         """Total gain of the splits on each feature, largest first."""
@@ -121,6 +129,14 @@ def grow(
 ) -> Boosted:
     """Grow trees by log-loss on stacked frames of values; y and weight as in `Binned.grow`."""
     return Binned(encoder, encoder.encode(parts), config).grow(y, weight)
+
+
+def spread(shares: Floats, encoder: Encoder, rows: Rows) -> Floats:
+    """(n, f) of an encoder's features -> (n, f) of `rows.specs`, 0 where the encoder lacks one."""
+    place = {spec.name: at for at, spec in enumerate(rows.specs)}
+    every = np.zeros((len(rows), len(rows.specs)))
+    every[:, [place[name] for name in encoder.names]] = shares
+    return every
 
 
 def _parameters(config: BoosterConfig, threads: int) -> dict[str, object]:

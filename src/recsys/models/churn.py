@@ -9,7 +9,7 @@ from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import Task, View
 from recsys.models.boosted import Boosted, BoosterConfig, grow
 from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
-from recsys.models.encoding import Encoder
+from recsys.models.encoding import Encoder, Floats
 from recsys.models.storage import Stored, load_model, save_model
 
 FORMAT = "churn/1"
@@ -47,6 +47,10 @@ class ChurnModel:
     def score(self, rows: Rows) -> Scores:
         """Score each member."""
         return Scores.of(rows, [self.calibrator.apply(self.boosted.predict(rows.values))])
+
+    def contributions(self, rows: Rows) -> Floats:
+        """Tell what each feature adds to the score: see `Explained`."""
+        return self.boosted.contributions(rows)
 
     def save(self, folder: Path) -> None:
         """Write the trees and the calibration."""

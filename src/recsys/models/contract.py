@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recsys.core.config import Settings
 from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import Task
+from recsys.models.encoding import Floats
 
 
 class Model(Protocol):
@@ -26,6 +27,20 @@ class Model(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write data files (never pickles) into an existing, empty folder."""
+        ...
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A model that can say what a score is made of; every model of the catalogue is one, peers need not be."""
+
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, f) what each of `rows.specs` adds to a row's score on the model's own additive scale (log-odds for
+        probabilities, before calibration); 0 for a feature that the model does not use.
+
+        Trees are explained by TreeSHAP: Lundberg et al., "From local explanations to global understanding with
+        explainable AI for trees", Nature Machine Intelligence 2, 2020.
+        """
         ...
 
 

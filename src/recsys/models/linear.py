@@ -32,6 +32,14 @@ class Linear:
         design = _design(self.encoder, self.encoder.encode([values]), self.centre, self.scale)
         return np.asarray(expit(design @ self.weights + self.bias))
 
+    def contributions(self, values: pd.DataFrame) -> Floats:
+        """(n, f) what each feature of the encoder adds to the log-odds, beside the constant."""
+        worth = _design(self.encoder, self.encoder.encode([values]), self.centre, self.scale) * self.weights
+        owners = _owners(self.encoder)
+        every = np.zeros((len(worth), len(self.encoder.names)))
+        np.add.at(every.T, owners, worth.T)
+        return every
+
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -80,6 +88,13 @@ def _moments(squeezed: Floats, weight: Floats) -> tuple[Floats, Floats]:
     centre = (weights * filled).sum(axis=0) / total
     spread = np.sqrt((weights * (filled - centre) ** 2).sum(axis=0) / total)
     return centre, np.where(spread > 1e-9, spread, 1.0)
+
+
+def _owners(encoder: Encoder) -> "np.ndarray":
+    """(d,) the feature that each column of `_design` comes from."""
+    numbers = [at for at in range(len(encoder.names)) if at not in set(encoder.categories)]
+    sizes = [(at, len(encoder.vocabularies[encoder.names[at]])) for at in encoder.categories]
+    return np.array([*numbers, *numbers, *(at for at, size in sizes for _ in range(size))], dtype=np.int64)
 
 
 def _design(encoder: Encoder, matrix: Matrix, centre: Floats, scale: Floats) -> Floats:

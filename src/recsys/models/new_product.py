@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from recsys.core.config import Settings
 from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import FeatureSpec, Task, View
-from recsys.models.boosted import Boosted, BoosterConfig, grow
+from recsys.models.boosted import Boosted, BoosterConfig, grow, spread
 from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
 from recsys.models.encoding import Encoder, Floats, numbers
 from recsys.models.linear import Linear, fit_linear
@@ -72,6 +72,11 @@ class Blend:
         )
         return np.asarray(expit((1 - self.linear_share) * trees + self.linear_share * line))
 
+    def contributions(self, rows: Rows) -> Floats:
+        """(n, f) what each feature adds to the blended log-odds."""
+        line = spread(self.linear.contributions(rows.values), self.linear.encoder, rows)
+        return (1 - self.linear_share) * self.boosted.contributions(rows) + self.linear_share * line
+
 
 @dataclass(frozen=True)
 class NewProductModel:
@@ -84,6 +89,10 @@ class NewProductModel:
     def score(self, rows: Rows) -> Scores:
         """Score each member and launched product."""
         return Scores.of(rows, [self.calibrator.apply(self.blend.predict(rows))])
+
+    def contributions(self, rows: Rows) -> Floats:
+        """Tell what each feature adds to the score: see `Explained`."""
+        return self.blend.contributions(rows)
 
     def save(self, folder: Path) -> None:
         """Write the trees, the regression and the calibration."""

@@ -57,6 +57,10 @@ class RecommendModel:
         chance = self.calibrator.apply(self.boosted.predict(rows.values))
         return Scores.of(rows, [np.clip(chance - NUDGE * _staleness(rows), 0, 1)])
 
+    def contributions(self, rows: Rows) -> Floats:
+        """Tell what each feature adds to the score: see `Explained`."""
+        return self.boosted.contributions(rows)
+
     def save(self, folder: Path) -> None:
         """Write the trees and the calibration."""
         save_model(folder, FORMAT, Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted}))

@@ -91,6 +91,11 @@ class RepurchaseModel:
         low, high = (curves.quantile(share) for share in INTERVAL)
         return Scores.of(rows, [p14, p7, p14, p28, curves.quantile(0.5), low, high])
 
+    def contributions(self, rows: Rows) -> Floats:
+        """Tell what each feature adds to the chance within 14 days: see `Explained`."""
+        knot = min(self.knots, key=lambda days: abs(days - TOLD[1]))
+        return self.boosted[self.knots.index(knot)].contributions(rows)
+
     def save(self, folder: Path) -> None:
         """Write one ensemble a knot, and the calibrations."""
         state = {
