@@ -2,7 +2,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recsys.core.task import Task
-from recsys.evaluation.backtest import Backtest, Fold, backtest
+from recsys.evaluation.backtest import Backtest, Fold, Progress, backtest
+from recsys.evaluation.metrics import LISTED
 from recsys.evaluation.page import to_html, to_markdown
 from recsys.evaluation.peers import peers_of
 from recsys.evaluation.report import Report, build_report, to_json
@@ -37,14 +38,19 @@ def run_backtest(
     """Back-test trainers over folds with a progress bar."""
     task: Task = examples.task
     with workspace.screen.step(f"{task.name}: back-test", len(laid) * len(trainers) * 2) as advance:
-        return backtest(
-            trainers,
-            laid,
-            examples.test,
-            lambda _done, _total, what: advance(what),
-            teaching=examples.teaching,
-            truth=examples.truth if task.name == "recommend" else None,
-        )
+        return tested(examples, trainers, laid, lambda _done, _total, what: advance(what))
+
+
+def tested(examples: Examples, trainers: Mapping[str, Trainer], laid: tuple[Fold, ...], progress: Progress) -> Backtest:
+    """Back-test trainers over folds of one task's examples."""
+    return backtest(
+        trainers,
+        laid,
+        examples.test,
+        progress,
+        teaching=examples.teaching,
+        truth=examples.truth if examples.task.name in LISTED else None,
+    )
 
 
 def write_report(report: Report, folder: Path, name: str) -> None:

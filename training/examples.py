@@ -43,8 +43,8 @@ class Examples:
         return self._rows(as_of, self._keys(as_of))
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
-        """Return every (member_id, product_id) bought within the horizon, among the rows or not."""
-        return bought(self._workspace.tables, Window.after(as_of, days=self.task.horizon))
+        """Return the members and items of all that was bought within the horizon, among the rows or not."""
+        return bought(self._workspace.tables, Window.after(as_of, days=self.task.horizon), self.task.keys[-1])
 
     def exist(self, cutoffs: tuple[AsOf, ...]) -> bool:
         """Tell whether the task has a row at any of these cutoffs: who never launches has no launch to score."""

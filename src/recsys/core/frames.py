@@ -42,9 +42,11 @@ class Rows:
 class Labels:
     """What happened to the same rows in the window that starts at their as_of.
 
-    y: (n, c) task-specific columns, aligned with the rows' keys: `y` (0 or 1) for churn, new_product and recommend; for
-        repurchase `days` (whole days from as_of to the next purchase day, >= 0; NaN = none seen within the window) and
-        `observed` (the window's days, the same for every row; fewer than the horizon where it was cut).
+    y: (n, c) task-specific columns, aligned with the rows' keys: `y` (0 or 1) for churn and new_product; for recommend
+        and recommend_subcategory `y` (1 = in the member's next basket, all purchases of the first purchase day of the
+        window) and `soon` (1 = bought on any day of the window; at least y); for repurchase `days` (whole days from
+        as_of to the next purchase day, >= 0; NaN = none seen within the window) and `observed` (the window's days, the
+        same for every row; fewer than the horizon where it was cut).
     """
 
     y: pd.DataFrame

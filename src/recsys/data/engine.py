@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from recsys.core.time import AsOf
-from recsys.data.schema import Table
+from recsys.data.schema import UNKNOWN_CATEGORY, Table
 
 
 def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -34,6 +34,16 @@ def local(time: str, zone: str) -> str:
 def day_number(time: str, zone: str) -> str:
     """Return SQL of the mall day, in days since 1970-01-01, of a UTC TIMESTAMP expression."""
     return f"CAST(CAST({local(time, zone)} AS DATE) - DATE '1970-01-01' AS INTEGER)"
+
+
+def subcategory_of(product: str) -> str:
+    """Return SQL of the subcategory that a product (an alias of the products table, or a left join of it) counts under.
+
+    The finer kind named together with its category, "category > subcategory", as retailers give the same name to kinds
+    of several categories; the category alone where the kind is unknown, `UNKNOWN_CATEGORY` where both are.
+    """
+    category = f"coalesce({product}.category, {quoted(UNKNOWN_CATEGORY)})"
+    return f"{category} || coalesce(' > ' || {product}.subcategory, '')"
 
 
 def instant(as_of: AsOf) -> str:

@@ -13,7 +13,8 @@ from recsys.models.contract import Model, Trainer
 
 STEP = 28
 MIN_HISTORY = 84
-REPEAT = "own_product_purchase_days"  # above 0 when the member has bought the product before
+REPEATS = {"product_id": "own_product_purchase_days", "subcategory": "own_subcategory_purchase_days"}
+"""Column of an item -> the feature that is above 0 when the member has bought the item before."""
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, all steps, and what is being done now."""
@@ -51,8 +52,9 @@ class FoldResult:
 
     rows: (n, ...) the task's keys, the label columns and the features that were carried along.
     results: scorer name -> its scores.
-    truth: everything that was bought in the horizon, whether or not it was among the rows (recommend only): member_id,
-        product_id and, if known, `repeat` (the member had bought the product before); None = only the rows are judged.
+    truth: everything that was bought in the horizon, whether or not it was among the rows (recommend tasks only):
+        member_id, the item, `next` (it lay in the member's next basket) and `repeat` (the member had bought it before);
+        None = only the rows are judged.
     """
 
     fold: Fold
@@ -186,7 +188,7 @@ def backtest(
             table = model.score(test.rows).table
             seconds = time.perf_counter() - began
             scored[name] = Result(table[list(task.scores)].reset_index(drop=True), fit_seconds, seconds)
-        kept = [name for name in dict.fromkeys((REPEAT, *carry)) if name in test.rows.values]
+        kept = [name for name in dict.fromkeys((*REPEATS.values(), *carry)) if name in test.rows.values]
         parts = [test.rows.keys, test.labels.y, test.rows.values[kept]]
         rows = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
         results.append(FoldResult(fold, rows, scored, truth(fold.test) if truth else None))

@@ -6,11 +6,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsys.evaluation.backtest import REPEAT, Backtest, FoldResult
+from recsys.evaluation.backtest import REPEATS, Backtest, FoldResult
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """How many items each member bought in the horizon that are not among the member's rows; (members,) each.
+
+    next, next_repeat: those of the next basket; all, and those that the member had bought before.
+    soon, soon_repeat: those of any day of the horizon.
+    """
+
+    next: Floats
+    next_repeat: Floats
+    soon: Floats
+    soon_repeat: Floats
 
 
 @dataclass(frozen=True)
@@ -20,22 +34,20 @@ class Ground:
     rows: (n, ...) keys, labels and carried features.
     member: (n,) codes in [0, members); the same member has the same code at every cutoff.
     members: size of that code space.
-    product: (n,) codes of product_id, or None when the rows have none.
+    item: (n,) codes of the product or subcategory, or None when the rows have none.
     tie: (n,) pseudo-random numbers that come from the keys alone: they order rows of equal score, so that the order of
         the rows and of the ids can tell nothing.
-    repeat: (n,) whether the member had bought the product before; None when no carried feature tells.
-    missed, missed_repeat: (members,) products bought in the horizon that are not among the member's rows: all, and
-        those that the member had bought before.
+    repeat: (n,) whether the member had bought the item before; None when no carried feature tells.
+    missed: what was bought and not offered.
     """
 
     rows: pd.DataFrame
     member: Codes
     members: int
-    product: Codes | None
+    item: Codes | None
     tie: npt.NDArray[np.uint64]
     repeat: Flags | None
-    missed: Floats
-    missed_repeat: Floats
+    missed: Missed
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,9 +66,9 @@ class Ground:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows in the order of the lists that they make, one list an owner (a member, or a product).
+    """Rows in the order of the lists that they make, one list an owner (a member, or an item).
 
-    order: (n,) row numbers. owner: (n,) codes in that order. place: (n,) places from 0 in the owner's list.
+    order: (r,) row numbers, r <= n. owner: (r,) codes in that order. place: (r,) places from 0 in the owner's list.
     """
 
     order: Codes
@@ -83,9 +95,20 @@ class Judged:
         """Each member's rows, best first."""
         return self.ranked(self.ground.member)
 
-    def ranked(self, owner: Codes) -> Ranked:
-        """Sort the rows of each (n,) owner, best score first, ties by the ground's pseudo-random numbers."""
-        order = np.lexsort((self.ground.tie, -self.score(), owner)).astype(np.int64)
+    @cached_property
+    def discoveries(self) -> Ranked:
+        """Each member's rows of items that the member never bought, best `discovery` first; none when untold."""
+        repeat = self.ground.repeat
+        new = np.zeros(len(self.ground), dtype=np.bool_) if repeat is None else ~repeat
+        return self.ranked(self.ground.member, by="discovery", rows=np.flatnonzero(new).astype(np.int64))
+
+    def ranked(self, owner: Codes, *, by: str = "score", rows: Codes | None = None) -> Ranked:
+        """Sort the rows of each (n,) owner, best score first, ties by the ground's pseudo-random numbers.
+
+        rows: (r,) numbers of the rows that take part; None = all.
+        """
+        rows = np.arange(len(owner), dtype=np.int64) if rows is None else rows
+        order = rows[np.lexsort((self.ground.tie[rows], -self.score(by)[rows], owner[rows]))]
         in_order = owner[order]
         starts = np.flatnonzero(np.diff(in_order, prepend=-1))
         lengths = np.diff(np.append(starts, len(order)))
@@ -102,22 +125,21 @@ def judge(test: Backtest) -> dict[str, tuple[Judged, ...]]:
 
 
 def stacked(parts: Sequence[Judged]) -> Judged:
-    """Lay the rows of several cutoffs under each other, members keeping their codes; products missed are added up."""
+    """Lay the rows of several cutoffs under each other, members keeping their codes; items missed are added up."""
     grounds = [part.ground for part in parts]
     rows = pd.concat([ground.rows for ground in grounds], ignore_index=True)
-    products = [ground.product for ground in grounds]
+    items = [ground.item for ground in grounds]
     repeats = [ground.repeat for ground in grounds]
     ground = Ground(
         rows=rows,
         member=np.concatenate([ground.member for ground in grounds]),
         members=grounds[0].members,
-        product=None
-        if any(part is None for part in products)
-        else np.concatenate([p for p in products if p is not None]),
+        item=None if any(part is None for part in items) else np.concatenate([p for p in items if p is not None]),
         tie=np.concatenate([ground.tie for ground in grounds]),
         repeat=None if any(part is None for part in repeats) else np.concatenate([r for r in repeats if r is not None]),
-        missed=np.sum([ground.missed for ground in grounds], axis=0),
-        missed_repeat=np.sum([ground.missed_repeat for ground in grounds], axis=0),
+        missed=Missed(
+            *(np.sum(counts, axis=0) for counts in zip(*(_counts(ground) for ground in grounds), strict=True))
+        ),
     )
     return Judged(ground, pd.concat([part.scores for part in parts], ignore_index=True))
 
@@ -127,33 +149,41 @@ def _grounds(folds: Sequence[FoldResult]) -> list[Ground]:
     return [_ground(fold, every) for fold in folds]
 
 
+def _counts(ground: Ground) -> tuple[Floats, ...]:
+    missed = ground.missed
+    return missed.next, missed.next_repeat, missed.soon, missed.soon_repeat
+
+
 def _ground(fold: FoldResult, every: "pd.Index[str]") -> Ground:
     rows = fold.rows
-    keys = [name for name in ("member_id", "category", "product_id") if name in rows]
+    keys = [name for name in ("member_id", "category", *REPEATS) if name in rows]
     member = every.get_indexer(pd.Index(rows["member_id"])).astype(np.int64)
-    missed, missed_repeat = _missed(fold, every)
+    item = next((name for name in REPEATS if name in rows), None)
+    repeat = None if item is None else REPEATS[item]
     return Ground(
         rows=rows,
         member=member,
         members=len(every),
-        product=pd.factorize(rows["product_id"])[0].astype(np.int64) if "product_id" in rows else None,
+        item=None if item is None else pd.factorize(rows[item])[0].astype(np.int64),
         tie=pd.util.hash_pandas_object(rows[keys], index=False).to_numpy().astype(np.uint64),
-        repeat=(rows[REPEAT].to_numpy(np.float64) > 0) if REPEAT in rows else None,
-        missed=missed,
-        missed_repeat=missed_repeat,
+        repeat=(rows[repeat].to_numpy(np.float64) > 0) if repeat in rows else None,
+        missed=_missed(fold, every, item),
     )
 
 
-def _missed(fold: FoldResult, every: "pd.Index[str]") -> tuple[Floats, Floats]:
-    """Count the truth outside the rows for members that have rows; those of unknown past count as first purchases."""
-    if fold.truth is None:
-        return np.zeros(len(every)), np.zeros(len(every))
-    keys = ["member_id", "product_id"]
-    truth = fold.truth.drop_duplicates(keys)
-    truth = truth[truth["member_id"].isin(fold.rows["member_id"])]
+def _missed(fold: FoldResult, every: "pd.Index[str]", item: str | None) -> Missed:
+    """Count the truth outside the rows for members that have rows."""
+    if fold.truth is None or item is None:
+        nothing = np.zeros(len(every))
+        return Missed(nothing, nothing, nothing, nothing)
+    keys = ["member_id", item]
+    truth = fold.truth[fold.truth["member_id"].isin(fold.rows["member_id"])]
     inside = pd.MultiIndex.from_frame(truth[keys]).isin(pd.MultiIndex.from_frame(fold.rows[keys]))
     outside = truth[~inside]
     member = every.get_indexer(pd.Index(outside["member_id"]))
-    repeat = outside["repeat"].to_numpy(np.float64) if "repeat" in outside else np.zeros(len(outside))
-    count = np.bincount(member, minlength=len(every)).astype(np.float64)
-    return count, np.bincount(member, weights=repeat, minlength=len(every)).astype(np.float64)
+    next_, repeat = outside["next"].to_numpy(np.bool_), outside["repeat"].to_numpy(np.bool_)
+
+    def count(chosen: Flags) -> Floats:
+        return np.bincount(member[chosen], minlength=len(every)).astype(np.float64)
+
+    return Missed(count(next_), count(next_ & repeat), count(np.ones_like(next_)), count(repeat))

@@ -10,6 +10,7 @@ from recsys.core.errors import ConfigError
 from recsys.evaluation import curves, lists
 from recsys.evaluation.curves import Statistic
 from recsys.evaluation.judged import Floats, Judged, stacked
+from recsys.evaluation.lists import DISCOVERY, Aim
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,26 @@ def _lift(percent: int, within: int | None = None) -> Metric:
     return Metric(f"lift_at_{percent}", partial(curves.lift, share=percent / 100, within=within))
 
 
-def _parts(name: str, statistic: Callable[[Judged, int, str], Statistic], k: int) -> tuple[Metric, ...]:
+def _parts(name: str, statistic: Callable[[Judged, int, Aim], Statistic], k: int) -> tuple[Metric, ...]:
     def of(part: str) -> Callable[[Judged], Statistic]:
-        return lambda judged: statistic(judged, k, part)
+        return lambda judged: statistic(judged, k, Aim(part=part))
 
     return tuple(Metric(f"{name}_at_{k}" + ("" if part == "all" else f"_{part}"), of(part)) for part in lists.PARTS)
 
+
+_LISTS = (
+    *_parts("recall", lists.recall, 10),
+    *_parts("recall", lists.recall, 20),
+    *_parts("ndcg", lists.ndcg, 10),
+    *_parts("hit", lists.hit, 10),
+    Metric("recall_at_10_28d", partial(lists.recall, k=10, aim=Aim("soon"))),
+    Metric("discovery_recall_at_10", partial(lists.recall, k=10, aim=DISCOVERY)),
+    Metric("discovery_ndcg_at_10", partial(lists.ndcg, k=10, aim=DISCOVERY)),
+    Metric("repeat_share_at_10", partial(lists.repeat_share, k=10), better=0),
+    Metric("coverage_at_10", partial(lists.catalogue_coverage, k=10), better=0, resampled=False),
+)
+"""Next basket by repeat and explore parts; `28d`: all that was bought in the horizon, 28 days unless set; `discovery`:
+first-ever purchases in the horizon, from a list of never-bought items alone."""
 
 METRICS: dict[str, tuple[Metric, ...]] = {
     "repurchase": (
@@ -105,16 +120,13 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     ),
     "churn": (*_probability(), _lift(5), _lift(10)),
     "new_product": (*_probability(), _lift(5), _lift(10), Metric("product_ndcg", lists.product_ndcg)),
-    "recommend": (
-        *_parts("recall", lists.recall, 10),
-        *_parts("recall", lists.recall, 20),
-        *_parts("ndcg", lists.ndcg, 10),
-        *_parts("hit", lists.hit, 10),
-        Metric("repeat_share_at_10", partial(lists.repeat_share, k=10), better=0),
-        Metric("coverage_at_10", partial(lists.catalogue_coverage, k=10), better=0, resampled=False),
-    ),
+    "recommend": _LISTS,
+    "recommend_subcategory": _LISTS,
 }
 """Task name -> its metrics."""
+
+LISTED = ("recommend", "recommend_subcategory")
+"""Tasks judged by lists, whose truth is all that members bought, offered or not."""
 
 
 def metrics_of(task: str) -> tuple[Metric, ...]:

@@ -11,7 +11,7 @@ from recsys.core.task import Task
 from recsys.core.time import AsOf
 from recsys.evaluation.backtest import Backtest, Fold, FoldResult, Result
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_backtest(test: Backtest, name: str, folder: Path) -> None:

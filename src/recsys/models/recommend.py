@@ -23,7 +23,7 @@ TASK = Task(
     keys=("member_id", "product_id"),
     views=(View.MEMBER_PRODUCT, View.PRODUCT, View.MEMBER),
     where="is_candidate = 1",
-    scores=("score",),
+    scores=("score", "discovery"),
     metric="recall_at_10",
 )
 
@@ -43,7 +43,7 @@ class RecommendConfig(Settings):
 
 @dataclass(frozen=True)
 class RecommendModel:
-    """Score: calibrated probability that the member buys the candidate in [as_of, as_of + horizon).
+    """Score: calibrated probability that the candidate lies in the member's next basket; `discovery` is the same.
 
     Of candidates with equal probability the one bought more recently stands higher, by a billionth at most.
     """
@@ -55,7 +55,8 @@ class RecommendModel:
     def score(self, rows: Rows) -> Scores:
         """Score each member and candidate."""
         chance = self.calibrator.apply(self.boosted.predict(rows.values))
-        return Scores.of(rows, [np.clip(chance - NUDGE * _staleness(rows), 0, 1)])
+        score = np.clip(chance - NUDGE * _staleness(rows), 0, 1)
+        return Scores.of(rows, [score, score])
 
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the score: see `Explained`."""

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.evaluation import curves, lists
-from recsys.evaluation.backtest import REPEAT
+from recsys.evaluation.backtest import REPEATS
 from recsys.evaluation.curves import Statistic
 from recsys.evaluation.judged import Floats, Judged, judge
+from recsys.evaluation.lists import DISCOVERY, Aim
 from recsys.evaluation.metrics import coverage, coverage_cut, metrics_of
 from tests.unit.evaluation.made import Table, binary, judged_of, pairs
 
+REPEAT = REPEATS["product_id"]
+AIMS = (*(Aim(label, part) for label in ("y", "soon") for part in lists.PARTS), DISCOVERY)
 Slow = Callable[[list[float], list[float]], float]
 RANDOM = [st.tuples(st.sampled_from([0.1, 0.2, 0.35, 0.5, 0.8, 0.95]), st.booleans())]
 cases = st.lists(RANDOM[0], min_size=1, max_size=40)
@@ -130,21 +133,28 @@ def test_many_weightings_at_once_are_each_alone() -> None:
         ), name
 
 
-def top(rows: pd.DataFrame, tie: Floats, member: str, k: int) -> pd.DataFrame:
+def top(rows: pd.DataFrame, tie: Floats, member: str, k: int, score: str = "score") -> pd.DataFrame:
     mine = rows.assign(tie=tie)[rows["member_id"] == member]
-    return mine.sort_values(["score", "tie"], ascending=[False, True]).head(k)
+    return mine.sort_values([score, "tie"], ascending=[False, True]).head(k)
 
 
-def slow_lists(rows: pd.DataFrame, bought: pd.DataFrame, tie: Floats, k: int, part: str) -> dict[str, float]:
+def slow_lists(rows: pd.DataFrame, bought: pd.DataFrame, tie: Floats, k: int, aim: Aim) -> dict[str, float]:
     recalls, hits, ndcgs = [], [], []
     for member in rows["member_id"].unique():
         want = bought[bought["member_id"] == member]
-        if part != "all":
-            want = want[want["repeat"] == (part == "repeat")]
+        if aim.label == "y":
+            want = want[want["next"]]
+        if aim.part != "all":
+            want = want[want["repeat"] == (aim.part == "repeat")]
         wanted = set(want["product_id"])
         if not wanted:
             continue
-        shown = list(top(rows, tie, member, k)["product_id"])
+        if aim.apart:
+            new = rows[REPEAT] == 0
+            listed = top(rows[new], tie[new], member, k, "discovery")
+        else:
+            listed = top(rows, tie, member, k)
+        shown = list(listed["product_id"])
         found = [product in wanted for product in shown]
         recalls.append(sum(found) / len(wanted))
         hits.append(float(any(found)))
@@ -159,25 +169,24 @@ def slow_lists(rows: pd.DataFrame, bought: pd.DataFrame, tie: Floats, k: int, pa
 
 
 def judged_pairs(rows: pd.DataFrame, bought: pd.DataFrame | None) -> Judged:
-    table = {name: rows[name].to_numpy() for name in ("member_id", "product_id", "y", REPEAT)}
-    truth = (
-        None if bought is None else {name: bought[name].to_numpy() for name in ("member_id", "product_id", "repeat")}
-    )
-    return judged_of(table, {"score": rows["score"].to_numpy()}, task="recommend", truth=truth)
+    table = {name: rows[name].to_numpy() for name in ("member_id", "product_id", "y", "soon", REPEAT)}
+    truth = None if bought is None else {str(name): bought[name].to_numpy() for name in bought}
+    scores = {name: rows[name].to_numpy() for name in ("score", "discovery")}
+    return judged_of(table, scores, task="recommend", truth=truth)
 
 
-@pytest.mark.parametrize("part", lists.PARTS)
+@pytest.mark.parametrize("aim", AIMS, ids=str)
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("k", [1, 3, 20])
-def test_ranked_lists(seed: int, k: int, part: str) -> None:
+def test_ranked_lists(seed: int, k: int, aim: Aim) -> None:
     rows, bought = pairs(seed)
     judged = judged_pairs(rows, bought)
 
-    slow = slow_lists(rows, bought, judged.ground.tie.astype(np.float64), k, part)
+    slow = slow_lists(rows, bought, judged.ground.tie.astype(np.float64), k, aim)
 
-    assert value(lists.recall(judged, k, part), judged) == pytest.approx(slow["recall"])
-    assert value(lists.hit(judged, k, part), judged) == pytest.approx(slow["hit"])
-    assert value(lists.ndcg(judged, k, part), judged) == pytest.approx(slow["ndcg"])
+    assert value(lists.recall(judged, k, aim), judged) == pytest.approx(slow["recall"])
+    assert value(lists.hit(judged, k, aim), judged) == pytest.approx(slow["hit"])
+    assert value(lists.ndcg(judged, k, aim), judged) == pytest.approx(slow["ndcg"])
 
 
 def test_products_never_offered_count_in_the_denominator() -> None:
@@ -187,6 +196,22 @@ def test_products_never_offered_count_in_the_denominator() -> None:
     full = judged_pairs(rows, bought)
 
     assert value(lists.recall(full, 20), full) < value(lists.recall(alone, 20), alone) == 1.0
+
+
+def test_rows_that_cannot_tell_repeats_have_no_parts_and_no_discoveries() -> None:
+    rows, _ = pairs(2)
+    table: Table = {name: rows[name].to_numpy() for name in ("member_id", "product_id", "y", "soon")}
+    scores: Table = {name: rows[name].to_numpy() for name in ("score", "discovery")}
+    judged = judged_of(table, scores, task="recommend")
+
+    found = {metric.name: metric.value([judged]) for metric in metrics_of("recommend")}
+
+    unknown = {name for name, number in found.items() if math.isnan(number)}
+    assert unknown == {name for name in found if name.endswith(("_repeat", "_explore"))} | {
+        "discovery_recall_at_10",
+        "discovery_ndcg_at_10",
+        "repeat_share_at_10",
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -281,7 +306,8 @@ def test_every_metric_of_a_task_is_a_number_on_ordinary_rows(task: str) -> None:
 
 
 def test_no_rows_give_no_numbers() -> None:
-    judged = judged_of({"member_id": [], "product_id": [], "y": [], REPEAT: []}, {"score": []}, task="recommend")
+    rows: Table = {"member_id": [], "product_id": [], "y": [], "soon": [], REPEAT: []}
+    judged = judged_of(rows, {"score": [], "discovery": []}, task="recommend")
 
     for task in ("churn", "recommend"):
         for metric in metrics_of(task):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from recsys.core.task import Task
 from recsys.core.time import AsOf
-from recsys.evaluation.backtest import REPEAT, Backtest, Fold, FoldResult, Result
+from recsys.evaluation.backtest import REPEATS, Backtest, Fold, FoldResult, Result
 from recsys.evaluation.judged import Judged, judge
 from recsys.models.catalog import CATALOG
 
@@ -45,16 +45,21 @@ def binary(score: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray)
 
 
 def pairs(seed: int, *, members: int = 12, products: int = 9, levels: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw rows (member_id, product_id, y, the repeat feature, score with ties) and all that was bought."""
+    """Draw rows (member_id, product_id, y, soon, the repeat feature, scores with ties) and all that was bought."""
     rng = np.random.default_rng(seed)
     every = pd.MultiIndex.from_product(
         [[f"会员{m}" for m in range(members)], [f"p{p}" for p in range(products)]], names=["member_id", "product_id"]
     ).to_frame(index=False)
     every["y"] = (rng.random(len(every)) < 0.25).astype(float)
-    every[REPEAT] = np.where(rng.random(len(every)) < 0.5, rng.integers(1, 5, len(every)), 0).astype(float)
+    every["soon"] = np.maximum(every["y"], rng.random(len(every)) < 0.2)
+    repeat = REPEATS["product_id"]
+    every[repeat] = np.where(rng.random(len(every)) < 0.5, rng.integers(1, 5, len(every)), 0).astype(float)
     every["score"] = rng.integers(0, levels, len(every)) / levels
+    every["discovery"] = rng.integers(0, levels, len(every)) / levels
     offered = rng.random(len(every)) < 0.7
-    bought = every.loc[every["y"] > 0, ["member_id", "product_id"]].assign(repeat=every[REPEAT] > 0)
+    bought = every.loc[every["soon"] > 0, ["member_id", "product_id"]].assign(
+        repeat=every[repeat] > 0, next=every["y"] > 0
+    )
     return every[offered].reset_index(drop=True), bought.reset_index(drop=True)
 
 

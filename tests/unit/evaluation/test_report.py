@@ -8,7 +8,7 @@ import pytest
 
 from recsys.core.errors import ArtifactError, ConfigError
 from recsys.core.folders import write_folder
-from recsys.evaluation.backtest import REPEAT, Backtest
+from recsys.evaluation.backtest import REPEATS, Backtest
 from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.gate import no_worse
 from recsys.evaluation.judged import judge
@@ -191,10 +191,13 @@ def offering(*products: str) -> Backtest:
     members = [f"会员{number}" for number in range(30)]
     rows = pd.DataFrame([(member, product) for member in members for product in products], columns=KEYS)
     rows["y"] = rows["product_id"].isin(["p0", "p1"]).astype(float)
-    rows[REPEAT] = 0.0
+    rows["soon"] = rows["y"]
+    rows[REPEATS["product_id"]] = 0.0
     score = rows["product_id"].map({product: -place for place, product in enumerate(products)}).astype(float)
     truth = pd.DataFrame([(member, product) for member in members for product in ("p0", "p1")], columns=KEYS)
-    made = fold_of(columns(rows), {"it": {"score": score.to_numpy()}}, truth=columns(truth.assign(repeat=False)))
+    made = fold_of(
+        columns(rows), {"it": {"score": score.to_numpy()}}, truth=columns(truth.assign(repeat=False, next=True))
+    )
     return Backtest(task_of("recommend"), (made,))
 
 

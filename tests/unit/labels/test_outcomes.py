@@ -21,6 +21,7 @@ KEYS = {
     "repurchase": ("member_id", "category"),
     "new_product": ("member_id", "product_id"),
     "recommend": ("member_id", "product_id"),
+    "recommend_subcategory": ("member_id", "subcategory"),
 }
 
 
@@ -44,10 +45,21 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
         ("e", "unlisted", at(NOW + 2), False),
         ("李", "cup", at(NOW + 4), False),
         ("z", "cup", at(NOW + 39), False),
+        ("f", "unlisted", at(NOW - 1, 23.9), False),
+        ("f", "tea", at(NOW + 6, 0), False),
+        ("f", "cup", at(NOW + 6, 23.9), False),
+        ("f", "loose", at(NOW + 7, 0), False),
+        ("f", "tea", at(NOW + 8), False),
     ]
     orders = pd.DataFrame(lines, columns=["member_id", "product_id", "ordered_at", "is_return"])
     orders = orders.assign(order_id=[str(number) for number in range(len(orders))], quantity=1.0, amount=1.0)
-    products = pd.DataFrame({"product_id": ["tea", "cup", "loose"], "category": ["drinks", "ware", None]})
+    products = pd.DataFrame(
+        {
+            "product_id": ["tea", "cup", "loose"],
+            "category": ["drinks", "ware", None],
+            "subcategory": ["hot", "hot", None],
+        }
+    )
     return store(tmp_path_factory.mktemp("shop"), {"orders": orders, "products": products})
 
 
@@ -63,10 +75,23 @@ def test_goods_brought_back_are_no_purchase(tables: Tables) -> None:
     assert label(tables, rows(tables, "recommend", [("d", "tea"), ("d", "loose")])).y["y"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["new_product", "recommend"])
-def test_a_product_is_bought_in_the_window_or_not(tables: Tables, name: str) -> None:
+def test_a_product_is_bought_in_the_window_or_not(tables: Tables) -> None:
     pairs = [("李", "cup"), ("李", "tea"), ("b", "tea"), ("c", "tea"), ("a", "tea")]
-    assert label(tables, rows(tables, name, pairs)).y["y"].tolist() == [1, 0, 0, 1, 1]
+    assert label(tables, rows(tables, "new_product", pairs)).y["y"].tolist() == [1, 0, 0, 1, 1]
+
+
+def test_the_next_basket_is_the_first_purchase_day_of_the_window(tables: Tables) -> None:
+    pairs = [("f", "tea"), ("f", "cup"), ("f", "loose"), ("f", "unlisted"), ("b", "tea"), ("a", "tea")]
+    y = label(tables, rows(tables, "recommend", pairs)).y
+    assert y["y"].tolist() == [1, 1, 0, 0, 0, 1]
+    assert y["soon"].tolist() == [1, 1, 1, 0, 0, 1]
+
+
+def test_a_subcategory_is_named_with_its_category_and_backs_off_to_it(tables: Tables) -> None:
+    pairs = [("f", "drinks > hot"), ("f", "ware > hot"), ("f", "unknown"), ("f", "hot"), ("e", "unknown")]
+    y = label(tables, rows(tables, "recommend_subcategory", pairs)).y
+    assert y["y"].tolist() == [1, 1, 0, 0, 1]
+    assert y["soon"].tolist() == [1, 1, 1, 0, 1]
 
 
 def test_days_to_the_next_purchase_in_the_category(tables: Tables) -> None:
@@ -103,7 +128,8 @@ def test_repurchase_needs_at_least_a_day_of_data(tables: Tables) -> None:
 def test_no_rows_no_labels(tables: Tables, name: str) -> None:
     y = label(tables, rows(tables, name, [])).y
     assert len(y) == 0
-    assert list(y) == (["days", "observed"] if name == "repurchase" else ["y"])
+    columns = {"repurchase": ["days", "observed"], "recommend": ["y", "soon"], "recommend_subcategory": ["y", "soon"]}
+    assert list(y) == columns.get(name, ["y"])
 
 
 def test_labels_follow_the_order_of_rows(tables: Tables) -> None:
