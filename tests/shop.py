@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from recsys.core.config import Home
 from recsys.data.engine import connect, named
-from recsys.data.schema import SCHEMA
+from recsys.data.schema import STORED
 from recsys.data.tables import Tables
 from recsys.data.writer import write_generation
 
@@ -38,7 +38,7 @@ def store(root: Path, frames: Mapping[str, pd.DataFrame], *, zone: str = "Asia/S
             columns = ", ".join(
                 f"CAST(coalesce({named(column.name) if column.name in frame else 'NULL'}, {column.default or 'NULL'}) "
                 f"AS {column.type}) AS {column.name}"
-                for column in SCHEMA[name].columns
+                for column in STORED[name].columns
             )
             connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM frame")
             connection.unregister("frame")
@@ -77,6 +77,10 @@ def make_frames(*, members: int = 80, days: int = 240, seed: int = 0, zone: str 
         "contacts": contacts,
         "coupons": coupons,
         "redemptions": redemptions,
+        "life_stages": pd.DataFrame(
+            [("尿布", 0, 13, "snacks"), ("snacks", 13, 36, None), ("牛奶", 1, 6, "coffee"), ("牛奶", 9, 12, None)],
+            columns=["category", "from_month", "to_month", "next_category"],
+        ),
     }
 
 
@@ -178,7 +182,10 @@ def _members(rng: np.random.Generator, names: list[str], days: int, zone: str) -
                 date(int(year), 5, 17) if known else None
                 for year, known in zip(rng.integers(1950, 2005, count), rng.random(count) < 0.7, strict=True)
             ],
-            "child_birth_date": [date(2023, 3, 2) if has else None for has in rng.random(count) < 0.2],
+            "child_birth_date": [
+                date(2023, 1, 31) + timedelta(days=29 * number) if has else None
+                for number, has in enumerate(rng.random(count) < 0.2)
+            ],
             "gender": rng.choice(np.array(["f", "m", None]), count),
             "city": rng.choice(CITIES, count),
             "source_channel": rng.choice(["app", "store"], count),

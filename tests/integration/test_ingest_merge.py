@@ -11,6 +11,7 @@ from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, ConfigError
 from recsys.data import ingest as door
 from recsys.data.mapping import FilesSource, IngestConfig
+from recsys.data.schema import SCHEMA
 from recsys.data.tables import Tables
 from tests.shop import Frames, make_frames
 
@@ -39,7 +40,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="module")
 def frames() -> Frames:
-    return make_frames(members=20, days=60)
+    return {name: frame for name, frame in make_frames(members=20, days=60).items() if name in SCHEMA}
 
 
 def test_a_whole_shop_comes_through(tmp_path: Path, home: Home, frames: Frames) -> None:

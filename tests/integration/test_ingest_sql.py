@@ -13,6 +13,7 @@ from recsys.core.errors import ConfigError, TableError
 from recsys.core.folders import current
 from recsys.data.ingest import IngestReport, ingest
 from recsys.data.mapping import IngestConfig
+from recsys.data.schema import SCHEMA
 from recsys.data.tables import Tables
 from tests.shop import make_frames
 
@@ -37,7 +38,7 @@ def load(home: Home, source: dict[str, Any], **settings: Any) -> IngestReport:
 
 
 def fill(url: str, members: int = 10) -> dict[str, int]:
-    frames = make_frames(members=members, days=60)
+    frames = {name: frame for name, frame in make_frames(members=members, days=60).items() if name in SCHEMA}
     engine = sa.create_engine(url)
     with engine.begin() as database:
         for name, frame in frames.items():

@@ -17,6 +17,7 @@ from recsys.core.errors import ConfigError, MissingError, TableError
 from recsys.core.folders import read_manifest
 from recsys.data.checks import find_broken
 from recsys.data.engine import connect
+from recsys.data.life_stages import write_life_stages
 from recsys.data.mapping import IngestConfig, TableMapping
 from recsys.data.merge import merge
 from recsys.data.quarantine import write_quarantine
@@ -48,8 +49,8 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
     progress: called with a step's name, the rows done and all rows (0 = unknown).
     Bad rows go to the home's quarantine, also when the run stops.
     Raises `TableError` when orders are missing, a table has more bad rows than allowed or cannot be read, `ConfigError`
-    when the mapping is wrong, the home holds data of another origin or zone, or another run is at work in it,
-    `ArtifactError` when the stored tables were altered; then these stay as they were.
+    when the mapping is wrong, a life stage names an unknown category, the home holds data of another origin or zone, or
+    another run is at work in it, `ArtifactError` when the stored tables were altered; then these stay as they were.
     """
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
@@ -64,6 +65,7 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
             raise failures[0]
         progress("store tables", 0, 1)
         merge(connection, old)
+        write_life_stages(connection, config.life_stages)
         written = write_generation(home.tables, connection, config.timezone, config.origin)
         progress("store tables", 1, 1)
     return IngestReport(reports, unchanged=not written)

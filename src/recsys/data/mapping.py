@@ -3,17 +3,19 @@
 import os
 from collections.abc import Collection
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from recsys.core.config import Settings, read_toml
 from recsys.core.errors import ConfigError
 from recsys.data.schema import SCHEMA
 
 MALL = "mall"
+MONTHS = 1200
 
 
 def _known_zone(name: str) -> str:
@@ -129,6 +131,35 @@ class TableMapping(Settings):
         return self
 
 
+class LifeStage(Settings):
+    """A category that is needed in a span of a child's age: formula of one stage, diapers of one size.
+
+    category: as the products name it.
+    from_month, to_month: calendar months after birth; the need lasts from the day the child is from_month old up to and
+        without the day it is to_month old.
+    next_category: what takes its place then; null = nothing.
+    """
+
+    category: str = Field(min_length=1)
+    from_month: int = Field(ge=0, le=MONTHS)
+    to_month: int = Field(le=MONTHS)
+    next_category: str | None = Field(default=None, min_length=1)
+
+    @field_validator("to_month")
+    @classmethod
+    def _after_its_beginning(cls, to_month: int, info: ValidationInfo) -> int:
+        if to_month <= info.data.get("from_month", -1):
+            raise ValueError("must be above from_month")
+        return to_month
+
+    @field_validator("next_category")
+    @classmethod
+    def _another(cls, next_category: str | None, info: ValidationInfo) -> str | None:
+        if next_category is not None and next_category == info.data.get("category"):
+            raise ValueError("must be another category")
+        return next_category
+
+
 class IngestConfig(Settings):
     """All of `recsys.toml`.
 
@@ -138,6 +169,7 @@ class IngestConfig(Settings):
     latest: rows that came to be after it are bad; without an offset it is wall-clock time in `timezone`;
         null = a day after this machine's clock.
     tables: a table that is not listed is taken when the source has one of its name; one that is listed must be there.
+    life_stages: the categories that a child outgrows; a category may have several spans that do not overlap.
     """
 
     timezone: Zone
@@ -146,6 +178,7 @@ class IngestConfig(Settings):
     latest: datetime | None = None
     source: Annotated[FilesSource | SqlSource, Field(discriminator="kind")] = FilesSource()
     tables: dict[str, TableMapping] = Field(default_factory=dict)
+    life_stages: tuple[LifeStage, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -170,6 +203,15 @@ class IngestConfig(Settings):
             if mapping.negative_is_return and name != "orders":
                 raise ValueError(f"{name}.negative_is_return is for orders only")
         return tables
+
+    @field_validator("life_stages")
+    @classmethod
+    def _one_after_the_other(cls, stages: tuple[LifeStage, ...]) -> tuple[LifeStage, ...]:
+        ordered = sorted(stages, key=lambda stage: (stage.category, stage.from_month))
+        for early, late in pairwise(ordered):
+            if early.category == late.category and late.from_month < early.to_month:
+                raise ValueError(f"{late.category} has two stages at month {late.from_month}")
+        return stages
 
     @classmethod
     def load(cls, path: Path, *, others: Collection[str] = ()) -> Self:

@@ -1,4 +1,4 @@
-"""Every table a retailer may bring, declared once: checks, stored files and snapshots all read this list."""
+"""Every table that is kept, declared once: checks, stored files and snapshots all read this list."""
 
 from dataclasses import dataclass
 
@@ -224,3 +224,19 @@ REDEMPTIONS = Table(
 SCHEMA: dict[str, Table] = {
     table.name: table for table in (ORDERS, MEMBERS, PRODUCTS, EVENTS, CAMPAIGNS, CONTACTS, COUPONS, REDEMPTIONS)
 }
+
+LIFE_STAGES = Table(
+    "life_stages",
+    "a span of a child's age in which a category is needed; it comes from the settings, not from the source",
+    (
+        Column("category", TEXT, "the category", required=True),
+        Column("from_month", WHOLE, "calendar months after birth at which the need begins", required=True, least=0),
+        Column("to_month", WHOLE, "calendar months after birth at which it has ended", required=True, above=0),
+        Column("next_category", TEXT, "the category that takes its place; null = none"),
+    ),
+    key=("category", "from_month"),
+    group=("category",),
+)
+
+STORED: dict[str, Table] = {**SCHEMA, LIFE_STAGES.name: LIFE_STAGES}
+"""Every table that is kept: what the source brings and what the settings say."""

@@ -7,7 +7,7 @@ import duckdb
 from recsys.core.errors import ConfigError
 from recsys.core.time import AsOf
 from recsys.data.engine import connect, day_number, instant, stored
-from recsys.data.schema import SCHEMA, Table
+from recsys.data.schema import LIFE_STAGES, STORED, Table
 
 LAUNCH_DAYS = 28
 
@@ -18,7 +18,7 @@ class Snapshot:
 
     digest: of the tables it looks at.
     end: of those tables; at or after it a snapshot knows today's stock, before it stock is unknown.
-    files: stored file of each table of the schema, None where absent.
+    files: stored file of each table of `STORED`, None where absent.
     """
 
     as_of: AsOf
@@ -31,10 +31,11 @@ class Snapshot:
             raise ConfigError("as_of", f"is a day in {self.as_of.zone}, but the tables cut days in {self.end.zone}")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection with one view per table of the schema, and `launches` and `opted_out`.
+        """Open a connection with one view per table of `STORED`, and `launches` and `opted_out`.
 
         Rows that came to be at or after as_of are not there: orders, events, contacts and redemptions by their day;
-        members by registered_at, products by launched_at, campaigns and coupons by starts_at (null = long ago).
+        members by registered_at, products by launched_at, campaigns and coupons by starts_at (null = long ago); life
+        stages are settings and always there.
         What was learnt later is null: a member's tier, points_balance and updated_at unless updated_at lies before
         as_of, a product's delisted_at from as_of on, and its stock unless as_of is the end of the data or later.
 
@@ -43,7 +44,7 @@ class Snapshot:
         opted_out: member_id of all who refuse to be personalised today: a refusal holds whatever day is looked at.
         """
         connection = connect()
-        for table in SCHEMA.values():
+        for table in STORED.values():
             known = f"SELECT {self._columns(table)} FROM {self._stored(table.name)} WHERE {self._known(table)}"
             connection.execute(f"CREATE VIEW {table.name} AS {known}")
         announced = f"SELECT * EXCLUDE (delisted_at, stock), {day_number('launched_at', self.as_of.zone)} AS launch_day"
@@ -54,12 +55,14 @@ class Snapshot:
         return connection
 
     def _stored(self, table: str) -> str:
-        return stored(SCHEMA[table], self.files[table])
+        return stored(STORED[table], self.files[table])
 
     def _known(self, table: Table) -> str:
         """Return SQL of the condition on rows that had come to be."""
         if table.time is not None:
             return f"day < {self.as_of.number}"
+        if table is LIFE_STAGES:
+            return "true"
         began = {"members": "registered_at", "products": "launched_at"}.get(table.name, "starts_at")
         return f"({began} IS NULL OR {began} < {instant(self.as_of)})"
 

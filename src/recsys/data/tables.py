@@ -9,7 +9,7 @@ from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import current, read_manifest
 from recsys.core.time import EPOCH, AsOf
 from recsys.data.engine import connect, stored
-from recsys.data.schema import SCHEMA
+from recsys.data.schema import STORED
 from recsys.data.snapshot import Snapshot
 from recsys.data.writer import FORMAT
 
@@ -47,21 +47,21 @@ class Tables:
         return cls(folder, zone, manifest.get("origin", ""), manifest["digest"], first, end)
 
     def path(self, table: str) -> Path | None:
-        """Return the file of a table of the schema, or None when the retailer brought none."""
-        file = self.folder / f"{SCHEMA[table].name}.parquet"
+        """Return the file of a table, or None when there is none."""
+        file = self.folder / f"{STORED[table].name}.parquet"
         return file if file.is_file() else None
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection with one view per table of the schema; a table that is absent is empty."""
+        """Open a connection with one view per table of `STORED`; a table that is absent is empty."""
         connection = connect()
-        for table in SCHEMA.values():
+        for table in STORED.values():
             relation = stored(table, self.path(table.name))
             connection.execute(f"CREATE VIEW {table.name} AS FROM {relation}")
         return connection
 
     def at(self, as_of: AsOf) -> Snapshot:
         """Return the same tables with only what was known before as_of."""
-        files = {name: self.path(name) for name in SCHEMA}
+        files = {name: self.path(name) for name in STORED}
         return Snapshot(as_of, self.digest, self.end, files)
 
 

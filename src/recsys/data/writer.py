@@ -12,7 +12,7 @@ import duckdb
 from recsys.core.errors import TableError
 from recsys.core.folders import current, point, read_manifest, text_digest, write_folder
 from recsys.data.engine import derived_columns, quoted
-from recsys.data.schema import ORDERS, SCHEMA, TEXT_MAP, Column, Table
+from recsys.data.schema import ORDERS, STORED, TEXT_MAP, Column, Table
 
 FORMAT = 1
 PARQUET = "FORMAT parquet, COMPRESSION zstd"
@@ -29,7 +29,7 @@ def write_generation(root: Path, connection: duckdb.DuckDBPyConnection, zone: st
     """
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".tables-", dir=root) as aside:
-        present = [table for table in SCHEMA.values() if _exists(connection, table.name)]
+        present = [table for table in STORED.values() if _exists(connection, table.name)]
         stored = {table.name: _store(connection, table, zone, Path(aside)) for table in present}
         if not stored.get("orders", {}).get("rows"):
             raise TableError("orders", "there are no rows")

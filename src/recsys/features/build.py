@@ -21,6 +21,7 @@ from recsys.features import (
     candidates,
     category,
     facts,
+    life_stage,
     member,
     member_category,
     member_product,
@@ -46,6 +47,7 @@ BEFORE_CANDIDATES = (
     *category.SOURCES,
     *product.SOURCES,
     *member_category.SOURCES,
+    *life_stage.SOURCES,
     *candidates.SOURCES,
 )
 AFTER_CANDIDATES = member_product.SOURCES

@@ -1,7 +1,7 @@
 """The one list of features; Feast views, training rows and served rows are all read off it."""
 
 from recsys.core.task import FeatureSpec, View
-from recsys.features import category, member, member_category, member_product, member_profile, product
+from recsys.features import category, life_stage, member, member_category, member_product, member_profile, product
 
 CATALOG: tuple[FeatureSpec, ...] = (
     *member.FEATURES,
@@ -9,6 +9,7 @@ CATALOG: tuple[FeatureSpec, ...] = (
     *category.FEATURES,
     *product.FEATURES,
     *member_category.FEATURES,
+    *life_stage.FEATURES,
     *member_product.FEATURES,
 )
 

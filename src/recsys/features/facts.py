@@ -1,6 +1,6 @@
 """What every feature is computed from: ids as integers, purchases as lines and as days, staged once a snapshot.
 
-This is the only place that speaks DuckDB's own dialect (instants become ages in whole days here). Money is kept in
+This and `life_stage.py` alone speak DuckDB's own dialect (instants and months become whole days here). Money is kept in
 whole ten-thousandths of the currency and quantity in whole thousandths: sums of integers do not depend on the order
 in which an engine adds them, so the same tables give the same bytes.
 """

@@ -46,6 +46,7 @@ class Known:
     members: dict[str, Row]
     products: dict[str, Row]
     launches: dict[str, Row]
+    stages: list[Row]
 
     @property
     def today(self) -> int:
@@ -119,6 +120,7 @@ def know(tables: Tables, as_of: AsOf) -> Known:
             for row in read("members")
             if row["registered_at"] is None or row["registered_at"] < now
         }
+        stages = read("life_stages")
         before = {
             table: [row for row in read(table) if row["day"] < as_of.number]
             for table in ("orders", "events", "contacts", "redemptions")
@@ -134,6 +136,7 @@ def know(tables: Tables, as_of: AsOf) -> Known:
         members,
         products,
         launches,
+        stages,
     )
 
 

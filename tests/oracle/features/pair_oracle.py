@@ -23,6 +23,7 @@ from tests.oracle.features.arithmetic import (
 )
 from tests.oracle.features.item_oracle import category_item, price_level, product_item
 from tests.oracle.features.known import Known, Line, days_of
+from tests.oracle.features.life_stage_oracle import Span, span_of
 from tests.oracle.features.member_oracle import Member
 
 
@@ -100,6 +101,10 @@ class MemberCategory(Own):
             for row in self.member.recent(self.known.events, 30)
         )
 
+    @property
+    def span(self) -> Span | None:
+        return span_of(self.known, self.member.member, self.category)
+
     def year_money(self, lines: list[Line]) -> float:
         return money(line for line in lines if self.known.ago(line.day) <= 365)
 
@@ -158,6 +163,9 @@ _CATEGORY: dict[str, Callable[[MemberCategory], Any]] = {
 MEMBER_CATEGORY_ORACLES: dict[str, Callable[[MemberCategory], Any]] = {
     **{f"own_category_{name}": oracle for name, oracle in _CATEGORY.items()},
     "is_repeat_category": lambda p: int(category_item(p.known, p.category).repeat_share >= 0.2),
+    "stage_days_left": lambda p: p.span and max(p.span.end - p.known.today, 0),
+    "stage_days_since_end": lambda p: p.span and max(p.known.today - p.span.end, 0),
+    "stage_share_passed": lambda p: p.span and (p.known.today - p.span.start) / (p.span.end - p.span.start),
 }
 
 

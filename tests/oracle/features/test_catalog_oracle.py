@@ -14,8 +14,10 @@ from recsys.core.time import AsOf
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder, build_snapshot
 from recsys.features.catalog import CATALOG, features_of
+from recsys.features.life_stage import needs
 from tests.oracle.features.item_oracle import CATEGORY_ORACLES, PRODUCT_ORACLES, category_item, product_item
 from tests.oracle.features.known import Known, know
+from tests.oracle.features.life_stage_oracle import span_of
 from tests.oracle.features.member_oracle import ORACLES as MEMBER_ORACLES
 from tests.oracle.features.member_oracle import Member
 from tests.oracle.features.pair_oracle import (
@@ -106,6 +108,23 @@ def test_member_category_features(case: Case) -> None:
     pairs = {(line.member, line.category) for line in case.known.lines if line.member in case.known.personal}
     assert set(zip(built["member_id"], built["category"], strict=True)) == pairs
     case.check(View.MEMBER_CATEGORY, lambda member, category: member_category(case.known, member, category))
+
+
+def test_needs_are_those_of_every_child_and_stage(case: Case, tables: Tables) -> None:
+    known = case.known
+    wanted = {}
+    for member in known.members:
+        for category in {row["category"] for row in known.stages}:
+            span = span_of(known, member, category)
+            if span is not None:
+                wanted[member, category] = (span.end, span.following)
+    found = {
+        (row.member_id, row.category): (row.ends_day, row.next_category)
+        for row in needs(tables.at(known.as_of)).itertuples()
+    }
+    assert found == wanted
+    ends = {end for end, _ in wanted.values()}
+    assert min(ends) <= known.today < max(ends)
 
 
 def test_member_product_features(case: Case) -> None:

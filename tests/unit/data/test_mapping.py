@@ -7,6 +7,7 @@ from recsys.core.errors import ConfigError
 from recsys.data.mapping import FilesSource, IngestConfig, SqlSource
 
 ZONE = {"timezone": "Asia/Shanghai"}
+STAGE = {"category": "一段", "from_month": 0, "to_month": 6}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,15 @@ ZONE = {"timezone": "Asia/Shanghai"}
         ({**ZONE, "tables": {"orders": {"attributes": ["a"]}}}, "tables"),
         ({**ZONE, "tables": {"members": {"attributes": ["a"], "columns": {"attributes": "b"}}}}, "tables"),
         ({**ZONE, "tables": {"members": {"negative_is_return": True}}}, "tables"),
+        ({**ZONE, "life_stages": [{"from_month": 0, "to_month": 6}]}, "life_stages.0.category"),
+        ({**ZONE, "life_stages": [{**STAGE, "category": ""}]}, "life_stages.0.category"),
+        ({**ZONE, "life_stages": [STAGE, {**STAGE, "from_month": -1}]}, "life_stages.1.from_month"),
+        ({**ZONE, "life_stages": [{**STAGE, "from_month": 0.5}]}, "life_stages.0.from_month"),
+        ({**ZONE, "life_stages": [{**STAGE, "to_month": 0}]}, "life_stages.0.to_month"),
+        ({**ZONE, "life_stages": [{**STAGE, "to_month": 9999}]}, "life_stages.0.to_month"),
+        ({**ZONE, "life_stages": [{**STAGE, "next_category": "一段"}]}, "life_stages.0.next_category"),
+        ({**ZONE, "life_stages": [{**STAGE, "next": "二段"}]}, "life_stages.0.next"),
+        ({**ZONE, "life_stages": [STAGE, {**STAGE, "from_month": 5, "to_month": 9}]}, "life_stages"),
     ],
 )
 def test_a_wrong_setting_is_named(data: dict[str, Any], setting: str) -> None:

@@ -1,11 +1,11 @@
 import pytest
 
-from recsys.data.schema import SCHEMA, Table
+from recsys.data.schema import STORED, Table
 
 
-@pytest.fixture(params=sorted(SCHEMA))
+@pytest.fixture(params=sorted(STORED))
 def table(request: pytest.FixtureRequest) -> Table:
-    return SCHEMA[request.param]
+    return STORED[request.param]
 
 
 def test_names_are_unique_and_what_a_table_speaks_of_exists(table: Table) -> None:

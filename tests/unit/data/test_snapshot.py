@@ -7,7 +7,7 @@ import pytest
 
 from recsys.core.errors import ConfigError
 from recsys.core.time import AsOf
-from recsys.data.schema import SCHEMA
+from recsys.data.schema import SCHEMA, STORED
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from tests.shop import START, at, make_shop, store
@@ -121,7 +121,7 @@ def test_launches_are_announced_or_at_most_four_weeks_old(tmp_path: Path) -> Non
 
 def test_columns_are_those_of_the_tables(tmp_path: Path) -> None:
     tables = make_shop(tmp_path, members=3, days=30)
-    for table in SCHEMA.values():
+    for table in STORED.values():
         described = seen(tables.at(NOW), f"DESCRIBE {table.name}")
         assert [(row[0], row[1]) for row in described] == [(column.name, column.type) for column in table.stored]
 

@@ -9,7 +9,7 @@ from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, MissingError, TableError
 from recsys.core.folders import MANIFEST, read_manifest
 from recsys.data.engine import connect
-from recsys.data.schema import SCHEMA
+from recsys.data.schema import SCHEMA, STORED
 from recsys.data.tables import Tables
 from recsys.data.writer import write_generation
 from tests.shop import at, make_shop, store
@@ -37,7 +37,7 @@ def test_absent_tables_are_empty_with_the_right_columns(tmp_path: Path) -> None:
     tables = store(tmp_path, one_order())
     assert tables.path("members") is None
     with tables.connect() as connection:
-        for table in SCHEMA.values():
+        for table in STORED.values():
             found = connection.execute(f"DESCRIBE {table.name}").fetchall()
             assert [(row[0], row[1]) for row in found] == [(column.name, column.type) for column in table.stored]
         assert connection.execute("SELECT count(*) FROM members").fetchall() == [(0,)]
@@ -45,9 +45,9 @@ def test_absent_tables_are_empty_with_the_right_columns(tmp_path: Path) -> None:
 
 def test_stored_files_are_sealed_and_typed_as_declared(tmp_path: Path) -> None:
     tables = make_shop(tmp_path, members=5, days=40)
-    assert set(read_manifest(tables.folder)["files"]) == {f"{name}.parquet" for name in SCHEMA}
+    assert set(read_manifest(tables.folder)["files"]) == {f"{name}.parquet" for name in STORED}
     with tables.connect() as connection:
-        for table in SCHEMA.values():
+        for table in STORED.values():
             found = connection.execute(f"DESCRIBE {table.name}").fetchall()
             assert [(row[0], row[1]) for row in found] == [(column.name, column.type) for column in table.stored]
 
