@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 
 from recsys.core.config import Settings
 from recsys.core.frames import Example, Rows, TrainingSet
+from recsys.core.task import Task
 from recsys.core.time import AsOf
 from recsys.data.tables import Tables
 from recsys.features.build import build_snapshot, read_rows
@@ -34,7 +35,7 @@ class Shop:
 
     def rows(self, name: str, as_of: AsOf) -> Rows:
         folder = build_snapshot(self.tables.at(as_of), self.root / "snapshots")
-        return read_rows(folder, CATALOG[name].task)
+        return read_rows(folder, task_of(name))
 
     def example(self, name: str, as_of: AsOf) -> Example:
         rows = self.rows(name, as_of)
@@ -53,6 +54,12 @@ class Case:
     training: TrainingSet
     model: Model
     test: Example
+
+
+def task_of(name: str) -> Task:
+    """The task with no longer a horizon than can be known after the test day, and before it after the last cutoff."""
+    task = CATALOG[name].task
+    return replace(task, horizon=min(task.horizon, TEST))
 
 
 def open_shop(root: Path, frames: Mapping[str, pd.DataFrame]) -> Shop:

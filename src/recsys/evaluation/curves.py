@@ -148,7 +148,7 @@ def _walked(judged: Judged, column: str, within: int | None, value: Callable[[_W
 
     def statistic(weights: Floats) -> Floats:
         out = np.empty(len(weights))
-        for chunk in _chunks(len(weights), 2 * count + 1):
+        for chunk in chunks(len(weights), 2 * count + 1):
             columns = np.ascontiguousarray(weights[chunk].T)
             seen, gained = np.cumsum(parts @ columns, axis=0), wins @ columns
             hits = np.cumsum(gained, axis=0)
@@ -163,6 +163,7 @@ def _sums(row: Codes, member: Codes, value: Floats, shape: tuple[int, int]) -> c
     return csr_matrix((value, (row, member)), shape=shape)
 
 
-def _chunks(rows: int, width: int) -> Iterator[slice]:
+def chunks(rows: int, width: int) -> Iterator[slice]:
+    """Part so many rows of so many numbers into slices of about `CELLS`."""
     size = max(1, CELLS // max(width, 1))
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from recsys.core.errors import ConfigError
-from recsys.evaluation import curves, lists
+from recsys.evaluation import amounts, curves, lists
 from recsys.evaluation.curves import Statistic
 from recsys.evaluation.judged import Floats, Judged, stacked
 from recsys.evaluation.lists import DISCOVERY, Aim
@@ -109,6 +109,21 @@ _LISTS = (
 """Next basket by repeat and explore parts; `28d`: all that was bought in the horizon, 28 days unless set; `discovery`:
 first-ever purchases in the horizon, from a list of never-bought items alone."""
 
+
+def _amounts(amount: str, column: str, suffix: str = "") -> tuple[Metric, ...]:
+    def of(statistic: Callable[[Judged, str, str], Statistic]) -> Callable[[Judged], Statistic]:
+        return lambda judged: statistic(judged, amount, column)
+
+    return (
+        Metric(f"gini{suffix}", of(amounts.gini)),
+        Metric(f"spearman{suffix}", of(amounts.spearman)),
+        Metric(f"mae{suffix}", of(amounts.mae), better=-1, stacks=True),
+        Metric(f"rmse{suffix}", of(amounts.rmse), better=-1, stacks=True),
+        Metric(f"decile_error{suffix}", of(amounts.decile_error), better=-1, stacks=True),
+        Metric(f"bias{suffix}", of(amounts.bias), better=0, stacks=True),
+    )
+
+
 METRICS: dict[str, tuple[Metric, ...]] = {
     "repurchase": (
         *_probability(within=14),
@@ -122,6 +137,11 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "new_product": (*_probability(), _lift(5), _lift(10), Metric("product_ndcg", lists.product_ndcg)),
     "recommend": _LISTS,
     "recommend_subcategory": _LISTS,
+    "value": (
+        *_amounts("money", "score"),
+        *_amounts("purchases", "purchases", "_purchases"),
+        *_amounts("margin", "margin", "_margin"),
+    ),
 }
 """Task name -> its metrics."""
 

@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -48,26 +48,45 @@ class BoosterConfig(Settings):
 
 
 @dataclass(frozen=True)
+class Objective:
+    """What trees are fitted to, and so what they predict.
+
+    name: LightGBM's: "binary", log-loss, which gives probabilities; "tweedie", for amounts of which many are 0, which
+        gives means above 0 (Joergensen, Exponential Dispersion Models, JRSS B 49, 1987); "regression", squared error.
+    power: of the mean that the variance of an amount follows, for "tweedie": near 1 for counts, near 2 for sums.
+    """
+
+    name: Literal["binary", "tweedie", "regression"]
+    power: float = 1.5
+
+
+CHANCE = Objective("binary")
+SQUARES = Objective("regression")
+
+
+@dataclass(frozen=True)
 class Boosted:
-    """Fitted trees with the encoder of their inputs; it predicts probabilities."""
+    """Fitted trees with the encoder of their inputs; what they predict is the objective's: probabilities, means."""
 
     encoder: Encoder
     trees: lgb.Booster
     threads: int
 
     def predict(self, values: pd.DataFrame) -> Floats:
-        """(n,) probabilities of the rows of values; (0,) when there are none."""
+        """(n,) predictions for the rows of values; (0,) when there are none."""
         return self.predict_encoded(self.encoder.encode([values]))
 
     def predict_encoded(self, matrix: Matrix) -> Floats:
-        """(n,) probabilities of rows that the encoder has already turned into a matrix."""
+        """(n,) predictions for rows that the encoder has already turned into a matrix."""
         if not len(matrix):
             return np.empty(0)
         threads = self.threads if matrix.size >= MANY_CELLS else 1
         return np.asarray(self.trees.predict(matrix, num_threads=threads), dtype=np.float64)
 
     def contributions(self, rows: Rows) -> Floats:
-        """(n, f) what each of `rows.specs` adds to the log-odds, by TreeSHAP; 0 for features that the trees lack."""
+        """(n, f) what each of `rows.specs` adds to the log-odds, to the log of a mean, or to a number, by
+        TreeSHAP; 0 for features that the trees lack.
+        """
         if not len(rows):
             return np.zeros((0, len(rows.specs)))
         shares = self.trees.predict(self.encoder.encode([rows.values]), pred_contrib=True, num_threads=1)
@@ -100,10 +119,10 @@ class Binned:
     matrix: (n, f) of `encoder`.
     """
 
-    def __init__(self, encoder: Encoder, matrix: Matrix, config: BoosterConfig) -> None:
+    def __init__(self, encoder: Encoder, matrix: Matrix, config: BoosterConfig, objective: Objective = CHANCE) -> None:
         self._encoder = encoder
         self._config = config
-        self._parameters = _parameters(config, config.threads if matrix.size >= MANY_CELLS else 1)
+        self._parameters = _parameters(config, objective, config.threads if matrix.size >= MANY_CELLS else 1)
         self._data = lgb.Dataset(
             matrix,
             label=np.zeros(len(matrix), dtype=np.float32),
@@ -113,11 +132,16 @@ class Binned:
             free_raw_data=True,
         )
 
-    def grow(self, y: Floats, weight: Floats | None = None) -> Boosted:
-        """Grow trees by log-loss on labels y (n,), 0 or 1, with weights (n,), 1 when None."""
+    def grow(self, y: Floats, weight: Floats | None = None, *, start: Floats | None = None) -> Boosted:
+        """Grow trees on labels y (n,), 0 or 1 for chances, with weights (n,), 1 when None.
+
+        start: (n,) what each row is given before the first tree, on the objective's additive scale; the trees then
+            predict what is to be added to it: for "tweedie" with the log of a mean, the factor on that mean.
+        """
         self._data.construct()
         self._data.set_label(y.astype(np.float32))
         self._data.set_weight(None if weight is None else weight.astype(np.float32))
+        self._data.set_init_score(start)
         trees = lgb.train(self._parameters, self._data, num_boost_round=self._config.rounds)
         # The trees that came back from text are the ones used, so that a saved model cannot score otherwise.
         again = lgb.Booster(model_str=trees.model_to_string())
@@ -139,9 +163,10 @@ def spread(shares: Floats, encoder: Encoder, rows: Rows) -> Floats:
     return every
 
 
-def _parameters(config: BoosterConfig, threads: int) -> dict[str, object]:
+def _parameters(config: BoosterConfig, objective: Objective, threads: int) -> dict[str, object]:
     return {
-        "objective": "binary",
+        "objective": objective.name,
+        "tweedie_variance_power": objective.power,
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_leaf,

@@ -1,4 +1,4 @@
-from recsys.models import churn, new_product, recommend, repurchase
+from recsys.models import churn, new_product, recommend, repurchase, value
 from recsys.models.contract import Recipe
 
 CATALOG: dict[str, Recipe] = {
@@ -8,6 +8,7 @@ CATALOG: dict[str, Recipe] = {
         Recipe(churn.TASK, churn.ChurnConfig, churn.trainer, churn.load),
         Recipe(new_product.TASK, new_product.NewProductConfig, new_product.trainer, new_product.load),
         Recipe(recommend.TASK, recommend.RecommendConfig, recommend.trainer, recommend.load),
+        Recipe(value.TASK, value.ValueConfig, value.trainer, value.load),
     )
 }
 """Every model: to add one is to write one file and to add one line here."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from recsys.core.errors import ConfigError
 from recsys.core.task import Task
-from recsys.evaluation.peers import churn, new_product, recommend, repurchase
+from recsys.evaluation.peers import churn, new_product, recommend, repurchase, value
 from recsys.evaluation.peers.peer import Peer, Rule
 
 PEERS: dict[str, tuple[Rule, ...]] = {
@@ -12,6 +12,7 @@ PEERS: dict[str, tuple[Rule, ...]] = {
     "churn": churn.RULES,
     "new_product": new_product.RULES,
     "recommend": recommend.RULES,
+    "value": value.RULES,
 }
 """Task name -> its peers."""
 
@@ -20,6 +21,7 @@ SIMPLEST: dict[str, str] = {
     "churn": "recency",
     "new_product": "category_affinity",
     "recommend": "gp_topfreq",
+    "value": "own_mean",
 }
 """Task name -> the peer that is quickly fitted and not trivially beaten."""
 

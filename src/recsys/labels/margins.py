@@ -1,0 +1,21 @@
+from pydantic import Field
+
+from recsys.core.config import Settings
+
+
+class Margins(Settings):
+    """What is left of sales: a proxy, as the tables know no costs.
+
+    A line's goods are taken to cost (1 - share) of their list price, which is the money paid and the discount together;
+    the line's margin is the money paid less that. So a discount comes out of the margin alone, and a deep one makes it
+    negative.
+
+    share: of the list price, for categories that are not named.
+    categories: the same by the name of a category.
+    """
+
+    share: float = Field(default=0.3, gt=0, le=1)
+    categories: dict[str, float] = Field(default_factory=dict)
+
+
+USUAL = Margins()
