@@ -60,6 +60,22 @@ def validate(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
 
 
 @app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="A new folder for the tables, recsys.toml and, in truth/, the truth.")],
+    members: Annotated[int, typer.Option(help="Members of the shop.")] = 2000,
+    days: Annotated[int, typer.Option(help="Days of orders.")] = 365,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
+    profile: Annotated[str, typer.Option(help="grocery, fashion or mother-and-baby.")] = "grocery",
+    workers: Annotated[int, typer.Option(help="Processes; the files do not depend on it.", min=1)] = 1,
+) -> None:
+    """Write the tables of an invented shop, and what is true of it beside them."""
+    from recsys.data.simulator.write import Simulation
+    from training.simulate import run_simulate
+
+    run_simulate(Screen(), Simulation(members, days, seed, profile), out, workers)
+
+
+@app.command()
 def features(as_of: Day = "") -> None:
     """Compute the feature snapshot of a day; without --as-of, of every day that training and serving need."""
     from training.examples import run_features
