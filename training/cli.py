@@ -11,7 +11,9 @@ import typer
 from recsys.core.config import Home
 from recsys.core.errors import (
     ArtifactError,
+    BusyError,
     ConfigError,
+    DriftError,
     MissingError,
     PromotionError,
     RecsysError,
@@ -29,6 +31,8 @@ EXIT_CODES: dict[type[RecsysError], int] = {
     MissingError: 4,
     ArtifactError: 5,
     PromotionError: 6,
+    DriftError: 7,
+    BusyError: 8,
 }
 
 HELP = "Recommendations and predictions for a retailer's members: ingest, train, judge, promote, publish, serve."
@@ -37,7 +41,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The project's settings and table mapping.")]
 Sample = Annotated[str, typer.Option("--sample", help="Use a sample instead of the mapping: complete-journey.")]
-TaskName = Annotated[str, typer.Argument(help="repurchase, churn, new_product, recommend, or all.")]
+TaskName = Annotated[str, typer.Argument(help="repurchase, churn, value, new_product, recommend, or all.")]
 Day = Annotated[str, typer.Option("--as-of", help="A mall day such as 2025-03-31; default: the day after the data.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the ledger.")]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
@@ -116,6 +120,22 @@ def evaluate(
 
 
 @app.command()
+def tune(
+    task: Annotated[str, typer.Argument(help="The task whose model's settings are searched.")],
+    trials: Annotated[int, typer.Option(help="Settings to try, the ones in force among them.", min=1)] = 30,
+    minutes: Annotated[float, typer.Option(help="No trial begins after so long; 0 = no limit.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of what is tried.", min=0)] = 0,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Add the best settings, if better, to the file.")] = False,
+    config: ConfigFile = CONFIG,
+) -> None:
+    """Search better settings on earlier cutoffs than those that models are tested on."""
+    from training.tune import Wish, run_tune
+
+    run_tune(_workspace(config), task, Wish(trials, minutes, seed, config if write else None))
+
+
+@app.command()
 def promote(
     task: TaskName = "all",
     why: Why = "",
@@ -158,6 +178,26 @@ def publish(as_of: Day = "") -> None:
     from training.publish import run_publish
 
     run_publish(_workspace(), as_of)
+
+
+@app.command()
+def drift(
+    task: TaskName = "all",
+    against: Annotated[str, typer.Option("--against", help="An earlier day; default: of the publication before.")] = "",
+    config: ConfigFile = CONFIG,
+) -> None:
+    """Tell whether features, scores and realised metrics have moved; exits with 7 when a threshold is passed."""
+    from training.drift import run_drift
+
+    run_drift(_workspace(config), task, against)
+
+
+@app.command()
+def retrain(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
+    """Ingest new days, train, promote what its gate lets through, and publish: all that a scheduler has to call."""
+    from training.retrain import run_retrain
+
+    run_retrain(_workspace(config), config, sample, _user())
 
 
 @app.command()

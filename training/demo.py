@@ -3,7 +3,6 @@
 All steps run in one process, as each of the libraries that they need takes seconds to import.
 """
 
-import contextlib
 import json
 import os
 import sys
@@ -23,6 +22,7 @@ from training.cli import report
 from training.examples import run_features
 from training.fit import run_train
 from training.ingest import run_ingest
+from training.measure import peak_megabytes, reset_peak
 from training.processes import answers, service_command, start
 from training.publish import run_materialize, run_publish
 from training.screen import Screen
@@ -98,23 +98,6 @@ def serve(workspace: Workspace, port: int) -> None:
         if time.monotonic() > deadline:
             raise MissingError(f"a service of {wanted} on port {port}", "make stop")
         time.sleep(0.1)
-
-
-def reset_peak() -> None:
-    """Forget the peak of this process' memory so far, where the kernel lets us (Linux)."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-
-
-def peak_megabytes() -> float:
-    """Return the peak since `reset_peak`, or of the whole process where it cannot be reset."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def ask(url: str, question: dict[str, Any]) -> Any:

@@ -4,10 +4,12 @@ from rich.table import Table
 
 from recsys.core.errors import ConfigError, MissingError, PromotionError
 from recsys.store.database import database
-from recsys.store.promotions import Promotion, history, previous_champion, record
+from recsys.store.promotions import Promotion, champions, history, previous_champion, record
 from training.gate import Gate
 from training.tracking import Registered
 from training.workspace import Workspace
+
+FOUND = "found as the champion in the registry"
 
 
 def run_promote(workspace: Workspace, name: str, *, who: str, why: str, force: bool) -> None:
@@ -47,6 +49,10 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
     if challenger is None:
         raise MissingError(f"a challenger for {task}", "recsys train")
     champion = tracking.alias(task, "champion")
+    mend_ledger(workspace, task, who=who)
+    if champion is not None and champion.version == challenger.version:  # a promotion that was cut short
+        tracking.set_champion(task, challenger.version)
+        return tracking.version(task, challenger.version)
     forced = False
     try:
         Gate.read(tracking.folder(challenger)).check(task, challenger.version, champion.version if champion else "")
@@ -60,11 +66,23 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
     return tracking.version(task, challenger.version)
 
 
+def mend_ledger(workspace: Workspace, task: str, *, who: str) -> None:
+    """Add the line of a champion that the ledger does not know: its promotion ended before the line was kept."""
+    champion = workspace.tracking.alias(task, "champion")
+    with database(workspace.home.database) as engine:
+        known = champions(history(engine, task))
+        if champion is None or known[-1:] == (champion.version,):
+            return
+        line = Promotion(task, "promote", champion.version, forced=False, who=who, why=FOUND, at=datetime.now(UTC))
+        record(engine, line, lambda: None)
+
+
 def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None:
     """Bring back the champion that stood before the present one."""
     (task,) = workspace.tasks(name) if name != "all" else ("",)
     if not task:
         raise ConfigError("task", "a rollback is of one task")
+    mend_ledger(workspace, task, who=who)
     with database(workspace.home.database) as engine:
         version = previous_champion(engine, task)
         workspace.tracking.version(task, version)

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 from recsys.core.config import Settings, read_toml
 from recsys.core.errors import ConfigError
 from recsys.data.mapping import IngestConfig
+from recsys.labels.margins import USUAL, Margins
 
 CONFIG = Path("recsys.toml")
 
@@ -40,10 +41,36 @@ class TrainingSettings(Settings):
     keep: int = Field(default=100, ge=1)
 
 
+class DriftSettings(Settings):
+    """What `recsys drift` compares, and from when on it raises an alarm.
+
+    days: that lie at least between the two publications compared.
+    psi: population stability index of a score, or of a feature that its model leans on.
+    importance: share of a model's contributions from which on it leans on a feature; others are only told.
+    loss: share of the back-test's metric that the realised one may lose, beyond chance.
+    """
+
+    days: int = Field(default=7, ge=1)
+    psi: float = Field(default=0.2, gt=0)
+    importance: float = Field(default=0.01, ge=0, le=1)
+    loss: float = Field(default=0.02, ge=0, le=1)
+
+
+class RetrainSettings(Settings):
+    """What `recsys retrain` leaves. publications: the last ones that are kept, the current one among them."""
+
+    publications: int = Field(default=10, ge=1)
+
+
 class Project(Settings):
-    """The part of `recsys.toml` that speaks of training: `[training]` and `[tasks.<name>]`."""
+    """The part of `recsys.toml` that speaks of training: `[training]`, `[retrain]`, `[drift]`, `[margins]` and
+    `[tasks.<name>]`.
+    """
 
     training: TrainingSettings = TrainingSettings()
+    margins: Margins = USUAL
+    drift: DriftSettings = DriftSettings()
+    retrain: RetrainSettings = RetrainSettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
 
     @field_validator("tasks")

@@ -1,5 +1,7 @@
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +31,23 @@ class Registered:
     created_ms: int
     metrics: Mapping[str, float]
     params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An open run. artifacts: URI under which its files are kept."""
+
+    run_id: str
+    artifacts: str
+    started_ms: int
+    client: "MlflowClient"
+
+    def measure(self, metrics: Mapping[str, float]) -> None:
+        """Log numbers; those that are not finite are left out."""
+        from mlflow.entities import Metric
+
+        known = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.client.log_batch(self.run_id, [Metric(name, value, self.started_ms, 0) for name, value in known.items()])
 
 
 class Tracking:
@@ -70,28 +89,42 @@ class Tracking:
         self, task: str, folder: Path, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> Registered:
         """Log a folder of artifacts (the bundle stands in `bundle/`) as a run and register it as the challenger."""
-        from mlflow.entities import Metric, Param, RunTag
-
         client = self._client
-        run = client.create_run(self._experiment(task), run_name=f"{task} {tags.get('as_of', '')}".strip())
-        run_id: str = run.info.run_id
-        try:
-            client.log_batch(
-                run_id,
-                metrics=[Metric(name, value, run.info.start_time, 0) for name, value in metrics.items()],
-                params=[Param(name, value[:6000]) for name, value in params.items()],
-                tags=[RunTag(name, value) for name, value in tags.items()],
-            )
-            client.log_artifacts(run_id, str(folder))
-        except BaseException:
-            client.set_terminated(run_id, "FAILED")
-            raise
-        client.set_terminated(run_id)
+        with self.run(task, f"{task} {tags.get('as_of', '')}".strip(), params, tags) as run:
+            run.measure(metrics)
+            client.log_artifacts(run.run_id, str(folder))
         if not client.search_registered_models(f"name = '{task}'"):
             client.create_registered_model(task)
-        version = client.create_model_version(task, source=f"{run.info.artifact_uri}/bundle", run_id=run_id)
+        version = client.create_model_version(task, source=f"{run.artifacts}/bundle", run_id=run.run_id)
         client.set_registered_model_alias(task, "challenger", version.version)
         return self.version(task, str(version.version))
+
+    @contextmanager
+    def run(
+        self, task: str, name: str, params: Mapping[str, str], tags: Mapping[str, str], *, parent: str = ""
+    ) -> "Iterator[Run]":
+        """Keep a run of a task's experiment open for a block, below the run of the id `parent` if there is one.
+
+        It ends as finished, as failed when the block raises, or as killed when it is interrupted.
+        """
+        from mlflow.entities import Param, RunTag
+        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+        client = self._client
+        made = client.create_run(self._experiment(task), run_name=name)
+        run = Run(str(made.info.run_id), str(made.info.artifact_uri), int(made.info.start_time), client)
+        told = {**tags, **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})}
+        try:
+            client.log_batch(
+                run.run_id,
+                params=[Param(key, value[:6000]) for key, value in params.items()],
+                tags=[RunTag(key, value) for key, value in told.items()],
+            )
+            yield run
+        except BaseException as error:
+            client.set_terminated(run.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        client.set_terminated(run.run_id)
 
     def alias(self, task: str, alias: Alias) -> Registered | None:
         """Return the version that carries an alias, or None."""

@@ -24,16 +24,21 @@ LONGEST_HORIZON = 84
 
 @dataclass(frozen=True)
 class Workspace:
-    """What every command works with: the home, the project's settings, the screen, and what follows from them."""
+    """What every command works with: the home, the project's settings, the screen, and what follows from them.
+
+    until: the day at which the data shall seem to end; null = where they end.
+    """
 
     home: Home
     project: Project
     screen: Screen
+    until: AsOf | None = None
 
     @cached_property
     def tables(self) -> Tables:
-        """The tables as last ingested."""
-        return Tables.open(self.home.tables)
+        """The tables as last ingested; with `until`, labels that would look further are refused."""
+        tables = Tables.open(self.home.tables)
+        return tables if self.until is None else replace(tables, end=min(self.until, tables.end))
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -53,3 +53,17 @@ class PromotionError(RecsysError):
 
     def __init__(self, task: str, version: str, reason: str) -> None:
         super().__init__(task=task, version=version, reason=reason)
+
+
+class DriftError(RecsysError):
+    """The data or a model are not what they were when the model was judged: `found` says how, `report` where more is."""
+
+    def __init__(self, found: str, report: Path) -> None:
+        super().__init__(found=found, report=str(report))
+
+
+class BusyError(RecsysError):
+    """Another run of the same work holds the home: `what` it is and since when."""
+
+    def __init__(self, what: str, since: str) -> None:
+        super().__init__(what=what, since=since)
