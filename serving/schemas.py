@@ -102,7 +102,7 @@ class PredictionsRequest(_Request):
 class AudienceRequest(_Request):
     """Members to pick by one score: at or above a threshold, or the top ones; with neither, all that have the score."""
 
-    task: Literal["churn", "repurchase", "new_product", "recommend"]
+    task: Literal["churn", "value", "repurchase", "new_product", "recommend"]
     """The prediction."""
     category: Id | None = None
     """Needed for repurchase."""

@@ -35,13 +35,15 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
     return Content(
         as_of=AS_OF,
         tables_digest=f"digest-{seed}",
-        model_versions={"churn": version, "repurchase": version, "new_product": version, "recommend": version},
+        model_versions=dict.fromkeys(("churn", "value", "repurchase", "new_product", "recommend"), version),
+        horizons={"churn": 28, "value": 90, "repurchase": 56, "new_product": 28, "recommend": 28},
         members=_members(random),
         products=_products(),
         recommend=_recommend(random, listed),
         bought=pd.DataFrame({"member_id": listed, "product_id": product_id(9), "days_since": 5.0}),
         repurchase=_repurchase(random, listed),
         churn=pd.DataFrame({"member_id": listed, "score": np.linspace(0, 1, len(listed))}),
+        value=_value(listed),
         new_product=_new_product(random, listed),
         neighbours=_neighbours(),
         factors=Factors(
@@ -114,6 +116,11 @@ def _repurchase(random: np.random.Generator, members: list[str]) -> pd.DataFrame
     frame = frame.assign(score=p14, p7=p7, p14=p14, p28=p28, median_days=10.0, low_days=2.0, high_days=30.0)
     frame.loc[p28 < 0.5, ["median_days", "high_days"]] = np.nan
     return frame
+
+
+def _value(members: list[str]) -> pd.DataFrame:
+    money = np.arange(len(members)) * 10.0
+    return pd.DataFrame({"member_id": members, "score": money, "purchases": money / 50, "margin": money / 4 - 5})
 
 
 def _new_product(random: np.random.Generator, members: list[str]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
 from training.tags import member_tags
+from training.tracking import Registered
 
 DUE_RATIOS = (0.8, 2.0)
 """A product is due from the first to the second multiple of the member's usual gap; later, the habit has ended."""
@@ -56,25 +57,27 @@ BOUGHT = """
 
 
 def content(
-    tables: Tables, folder: SnapshotFolder, scores: Mapping[str, pd.DataFrame], versions: Mapping[str, str]
+    tables: Tables, folder: SnapshotFolder, scores: Mapping[str, pd.DataFrame], champions: Mapping[str, Registered]
 ) -> Content:
     """Put a publication's content together.
 
     folder: features of the day that is published.
-    scores: task -> its score table of the same day. versions: task -> the champion that made them.
+    scores: task -> its score table of the same day. champions: task -> the model that made it.
     """
     snapshot = tables.at(folder.as_of)
     members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
-        model_versions=dict(versions),
+        model_versions={task: champion.version for task, champion in champions.items()},
+        horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
         members=members.assign(tags=member_tags(members, scores)),
         products=products(snapshot),
         recommend=with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT)),
         bought=bought(snapshot),
         repurchase=scores["repurchase"],
         churn=scores["churn"],
+        value=scores["value"],
         new_product=scores["new_product"],
         neighbours=folder.neighbours(),
         factors=Factors(**vars(folder.factors())),

@@ -8,7 +8,7 @@ from recsys.evaluation.page import to_html, to_markdown
 from recsys.evaluation.peers import peers_of
 from recsys.evaluation.report import Report, build_report, to_json
 from recsys.models.contract import Trainer
-from training.examples import Examples, build_all, folds
+from training.examples import Examples, build_all, folds, learnable
 from training.identity import identity
 from training.workspace import Workspace
 
@@ -16,7 +16,7 @@ from training.workspace import Workspace
 def run_evaluate(workspace: Workspace, name: str, *, with_peers: bool) -> None:
     """Back-test one task, or all, over the project's test cutoffs; write and print the reports."""
     tests = workspace.project.training.tests
-    for task_name in workspace.tasks(name):
+    for task_name in learnable(workspace) if name == "all" else workspace.tasks(name):
         recipe = workspace.recipe(task_name)
         task = recipe.task
         laid = folds(workspace, task, tests)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from recsys.core.errors import ConfigError
 from recsys.core.frames import Example, Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
@@ -58,7 +59,7 @@ class Examples:
         return slim(historical_rows(self._workspace.home, self.task, as_of, keys))
 
     def _labelled(self, rows: Rows) -> Example:
-        return Example(rows, label(self._workspace.tables, rows))
+        return Example(rows, label(self._workspace.tables, rows, self._workspace.project.margins))
 
 
 def thin(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> pd.DataFrame:
@@ -98,10 +99,24 @@ def _grid(workspace: Workspace) -> dict[str, int]:
     return workspace.project.training.model_dump(include={"step", "trains", "min_history"})
 
 
+def learnable(workspace: Workspace) -> tuple[str, ...]:
+    """Return the tasks whose labels end early enough for the data to teach and test them; `ConfigError` if none do."""
+    found, short = [], None
+    for name in workspace.tasks("all"):
+        try:
+            folds(workspace, workspace.recipe(name).task, tests=1)
+            found.append(name)
+        except ConfigError as error:
+            short = short or error
+    if short is not None and not found:
+        raise short
+    return tuple(found)
+
+
 def needed(workspace: Workspace) -> tuple[AsOf, ...]:
     """Return every day that training and publishing look at, oldest first."""
     days = {workspace.tables.end}
-    for name in workspace.tasks("all"):
+    for name in learnable(workspace):
         task = workspace.recipe(name).task
         days.update(last_cutoffs(workspace, task))
         for fold in folds(workspace, task, tests=1):

@@ -23,10 +23,12 @@ def code_version() -> str:
 
 def identity(workspace: Workspace, task: Task, config: Settings) -> dict[str, str]:
     """Return all that decides what a fit gives; two fits of equal identity are the same model."""
-    return {
+    made_of = {
         "tables_digest": workspace.tables.digest,
         "code_version": code_version(),
         "horizon": str(task.horizon),
         "config": json.dumps(config.model_dump(mode="json"), sort_keys=True),
         "cutoff_settings": json.dumps(workspace.project.training.model_dump(mode="json"), sort_keys=True),
     }
+    margins = json.dumps(workspace.project.margins.model_dump(mode="json"), sort_keys=True)
+    return made_of | ({"margins": margins} if "margin" in task.scores else {})

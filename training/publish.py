@@ -10,7 +10,7 @@ from recsys.core.folders import write_text
 from recsys.core.task import Task
 from recsys.core.time import AsOf
 from training.content import content
-from training.examples import Examples, snapshot
+from training.examples import Examples, learnable, snapshot
 from training.identity import code_version
 from training.score import read_scores, score
 from training.tracking import Registered
@@ -40,8 +40,8 @@ def run_publish(workspace: Workspace, text: str) -> None:
             advance(f"score {name}")
             scores[name] = scored(workspace, workspace.recipe(name).task, champion, as_of)
         advance("put together")
-        versions = {name: champion.version for name, champion in champions.items() if champion is not None}
-        whole = content(workspace.tables, snapshot(workspace, as_of), scores, versions)
+        known = {name: champion for name, champion in champions.items() if champion is not None}
+        whole = content(workspace.tables, snapshot(workspace, as_of), scores, known)
         advance("write")
         folder = write_publication(workspace.home.publications, whole, keep=workspace.project.training.keep)
         write_text(workspace.home.publications / MADE_OF, json.dumps({**made_of, "folder": folder.name}))
@@ -49,13 +49,13 @@ def run_publish(workspace: Workspace, text: str) -> None:
 
 
 def scored(workspace: Workspace, task: Task, champion: Registered | None, as_of: AsOf) -> pd.DataFrame:
-    """Return a task's scores; none where there is nothing to score.
+    """Return a task's scores; none where there is nothing to score or the data were too short to learn it.
 
     `MissingError` when there is, but no champion to do it.
     """
     if champion is not None:
         return read_scores(score(workspace, champion, as_of))
-    if Examples(workspace, task).exist((as_of,)):
+    if task.name in learnable(workspace) and Examples(workspace, task).exist((as_of,)):
         raise MissingError(f"a champion for {task.name}", "recsys promote")
     texts = {name: pd.Series(dtype=object) for name in task.keys}
     return pd.DataFrame({**texts, **{name: pd.Series(dtype=float) for name in task.scores}})

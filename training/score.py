@@ -7,7 +7,7 @@ from recsys.artifacts.bundle import load_bundle
 from recsys.core.errors import ArtifactError
 from recsys.core.folders import read_manifest, write_folder
 from recsys.core.time import AsOf
-from training.examples import Examples, snapshot
+from training.examples import Examples, learnable, snapshot
 from training.tracking import Registered
 from training.workspace import Workspace
 
@@ -18,7 +18,7 @@ SCORES = "scores.parquet"
 def run_score(workspace: Workspace, name: str, text: str) -> None:
     """Score one task, or all, and say where the scores stand."""
     as_of = workspace.as_of(text)
-    tasks = workspace.tasks(name)
+    tasks = learnable(workspace) if name == "all" else workspace.tasks(name)
     with workspace.screen.step("score", len(tasks)) as advance:
         for task in tasks:
             advance(task)

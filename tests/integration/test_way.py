@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
+from recsys.models.catalog import CATALOG
 from recsys.store.database import database
 from recsys.store.packed import PackedReader
 from recsys.store.promotions import history
@@ -47,6 +49,10 @@ model = { booster = { rounds = 20, min_leaf = LEAF } }
 horizon = 28
 model = { booster = { rounds = 5 }, knots = [7, 14, 28] }
 
+[tasks.value]
+horizon = 28
+model = { booster = { rounds = 20, min_leaf = 5 } }
+
 [tasks.new_product.model]
 booster = { rounds = 5, min_leaf = 5 }
 
@@ -62,6 +68,7 @@ NAMES = {
     "amount": "实付",
 }
 
+TASKS = tuple(CATALOG)
 Command = Callable[..., tuple[int, str]]
 
 
@@ -154,7 +161,7 @@ def test_ingest_keeps_the_good_rows_and_sets_the_bad_one_apart(recsys: Command, 
 def test_training_registers_promotes_and_is_not_repeated(recsys: Command, shop: Shop) -> None:
     code, text = recsys("train", "all", "--promote")
     assert code == 0, text
-    for task in ("repurchase", "churn", "new_product", "recommend"):
+    for task in TASKS:
         assert f"{task}: version 1 is the champion" in text
     code, text = recsys("train", "churn", "--promote")
     assert code == 0
@@ -182,7 +189,9 @@ def test_publish_scores_everybody_but_those_who_opted_out(recsys: Command, shop:
     refused = members.loc[~members["consent_personalised"].fillna(value=True).astype(bool), "member_id"]
     assert len(refused) > 0
     assert all(publication.refused(member) for member in refused)
-    assert publication.model_versions == dict.fromkeys(("repurchase", "churn", "new_product", "recommend"), "1")
+    assert publication.model_versions == dict.fromkeys(TASKS, "1")
+    assert publication.horizons["value"] == 28
+    assert np.isfinite(publication.value["score"]).sum() > 20
     assert len(publication.popular) > 0
     code, text = recsys("publish")
     assert code == 0
@@ -248,6 +257,7 @@ def test_orders_alone_are_enough(recsys: Command, shop: Shop, tmp_path: Path, mo
     make_frames(members=40, days=170)["orders"].to_csv(tmp_path / "orders.csv", index=False)
     settings = shop.root / "recsys.toml"
     kept = settings.read_text(encoding="utf-8")[settings.read_text(encoding="utf-8").index("[training]") :]
+    kept = kept.replace("[tasks.value]\nhorizon = 28", "[tasks.value]")
     (tmp_path / "recsys.toml").write_text(
         f'timezone = "Asia/Shanghai"\n\n{kept}'.replace("100000", "5"), encoding="utf-8"
     )
@@ -257,6 +267,8 @@ def test_orders_alone_are_enough(recsys: Command, shop: Shop, tmp_path: Path, mo
     code, text = recsys("train", "all", "--promote")
     assert code == 0, text
     assert "new_product: the tables have nothing to predict; left out" in text
+    assert "value: the data are too short for labels of 90 days; left out" in text
+    assert recsys("score")[0] == 0
     code, text = recsys("publish")
     assert code == 0, text
     assert "new_product" not in Publication.open_current(Home(tmp_path / "home").publications).model_versions

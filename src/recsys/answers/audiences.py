@@ -19,7 +19,7 @@ BINS = 20
 class AudienceAsk:
     """Which members: those at or above a threshold, or the top ones; with neither, everybody who is scored.
 
-    task: churn; repurchase with a category; new_product or recommend with a product_id.
+    task: churn; value, by expected money; repurchase with a category; new_product or recommend with a product_id.
     within: days, for repurchase: 7, 14 or 28; None = 14.
     What a task does not take must be None.
     """
@@ -35,12 +35,13 @@ class AudienceAsk:
 
 @dataclass(frozen=True)
 class _Scored:
-    """members: (n,) rows, unique; scores: (n,) finite."""
+    """members: (n,) rows, unique; scores: (n,) finite. adds: whether a sum of scores means something."""
 
     name: str
     members: "np.ndarray"
     scores: "np.ndarray"
     is_probability: bool
+    adds: bool = True
 
 
 def preview(publication: Publication, ask: AudienceAsk) -> AudiencePreview:
@@ -66,7 +67,7 @@ def preview(publication: Publication, ask: AudienceAsk) -> AudiencePreview:
         scored=len(scored.members),
         share=len(members) / len(scored.members) if len(scored.members) else 0.0,
         lowest=float(scores[-1]) if len(scores) else None,
-        expected=float(scores.sum(dtype=np.float64)) if scored.is_probability else None,
+        expected=float(scores.sum(dtype=np.float64)) if scored.adds else None,
         histogram=_histogram(scored),
         sample=tuple(
             AudienceMember(publication.members.text(row), score, member_tags(publication, row))
@@ -81,6 +82,12 @@ def preview(publication: Publication, ask: AudienceAsk) -> AudiencePreview:
 def _churn(publication: Publication, _: AudienceAsk) -> _Scored:
     members = np.flatnonzero(np.isfinite(publication.churn))
     return _Scored("score", members, publication.churn[members], is_probability=True)
+
+
+def _value(publication: Publication, _: AudienceAsk) -> _Scored:
+    money = publication.value["score"]
+    members = np.flatnonzero(np.isfinite(money))
+    return _Scored("score", members, money[members], is_probability=False)
 
 
 def _repurchase(publication: Publication, ask: AudienceAsk) -> _Scored:
@@ -105,6 +112,7 @@ def _recommend(publication: Publication, ask: AudienceAsk) -> _Scored:
 
 _SCORED: dict[str, Callable[[Publication, AudienceAsk], _Scored]] = {
     "churn": _churn,
+    "value": _value,
     "repurchase": _repurchase,
     "new_product": _new_product,
     "recommend": _recommend,
@@ -112,6 +120,7 @@ _SCORED: dict[str, Callable[[Publication, AudienceAsk], _Scored]] = {
 
 _TAKES: dict[str, tuple[str, ...]] = {
     "churn": (),
+    "value": (),
     "repurchase": ("category", "within"),
     "new_product": ("product_id",),
     "recommend": ("product_id",),
@@ -129,7 +138,8 @@ def _product(publication: Publication, ask: AudienceAsk) -> int:
 
 def _pairs(pairs: Ragged, other: int, column: str, *, is_probability: bool) -> _Scored:
     at = np.flatnonzero(pairs.other == other)
-    return _Scored(column, pairs.groups(at), pairs.columns[column][at].astype(np.float64), is_probability)
+    scores = pairs.columns[column][at].astype(np.float64)
+    return _Scored(column, pairs.groups(at), scores, is_probability, adds=is_probability)
 
 
 def _histogram(scored: _Scored) -> tuple[Bin, ...]:

@@ -16,6 +16,7 @@ from recsys.answers.shapes import (
     Notable,
     Scalar,
     Standing,
+    Value,
 )
 from recsys.answers.tags import member_tags
 from recsys.artifacts.publication import Publication
@@ -56,6 +57,7 @@ def member_card(
         standing=who.standing,
         tags=member_tags(publication, row) if row is not None else (),
         churn=_churn(publication, row, settings) if row is not None else None,
+        value=_value(publication, row) if row is not None else None,
         next_purchases=_next_purchases(publication, row, settings.categories) if row is not None else (),
         new_products=_new_products(publication, row, settings.launches) if row is not None else (),
         notable=_notable(publication, row, settings.notable) if row is not None else (),
@@ -72,6 +74,14 @@ def _churn(publication: Publication, row: int, settings: CardSettings) -> Churn 
     below = float(publication.churn_quantiles.searchsorted(score) / len(publication.churn_quantiles))
     band = "high" if below >= settings.high else "medium" if below >= settings.medium else "low"
     return Churn(score, below, band, publication.model_versions.get("churn"))
+
+
+def _value(publication: Publication, row: int) -> Value | None:
+    found = {name: float(column[row]) for name, column in publication.value.items()}
+    if not np.isfinite(found["score"]):
+        return None
+    versions, days = publication.model_versions, publication.horizons["value"]
+    return Value(found["purchases"], found["score"], found["margin"], days, versions.get("value"))
 
 
 def _next_purchases(publication: Publication, row: int, limit: int) -> tuple[NextPurchase, ...]:

@@ -201,6 +201,23 @@ class Churn:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """What the member is expected to be worth."""
+
+    __pydantic_config__ = DESCRIBED
+    purchases: float
+    """Expected days with a purchase."""
+    money: float
+    """Expected money paid, in the shop's currency."""
+    margin: float
+    """What is expected to be left of it, by the shop's margin shares; may be below 0."""
+    days: int
+    """So many days ahead, from as_of on."""
+    model_version: str | None
+    """Version of the model."""
+
+
+@dataclass(frozen=True, slots=True)
 class NextPurchase:
     """When the member is expected to buy in a category again."""
 
@@ -290,6 +307,8 @@ class MemberCard:
     """What operations call such a member."""
     churn: Churn | None
     """Null = not scored, as the member was not active lately."""
+    value: Value | None
+    """Null = not scored, as the member bought nothing for a year or no model was published."""
     next_purchases: tuple[NextPurchase, ...]
     """Categories the member buys, the most likely next one first."""
     new_products: tuple[NewProduct, ...]
@@ -348,7 +367,8 @@ class AudiencePreview:
     lowest: float | None
     """The lowest score selected; null = nobody is."""
     expected: float | None
-    """Sum of the selected members' probabilities: how many are expected to do it; null where scores are none."""
+    """Sum of the selected members' scores: how many are expected to do it, or the money expected; null where such a
+    sum means nothing."""
     histogram: tuple[Bin, ...]
     """All scored members, in twenty bins of equal width."""
     sample: tuple[AudienceMember, ...]

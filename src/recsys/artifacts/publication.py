@@ -20,6 +20,7 @@ from recsys.artifacts.publication_files import (
     PRODUCT_TEXTS,
     RECOMMEND_EVIDENCE,
     REPURCHASE_NUMBERS,
+    VALUE_NUMBERS,
     id_key,
 )
 from recsys.core.errors import ArtifactError, ConfigError, MissingError
@@ -52,6 +53,7 @@ class Publication:
     recommend, new_product, bought: by member, of products; repurchase: by member, of categories.
     similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,).
+    value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
     member_factors, product_factors: NaN rows = none; None = no factors at all.
     """
 
@@ -59,6 +61,7 @@ class Publication:
     as_of: AsOf
     tables_digest: str
     model_versions: dict[str, str]
+    horizons: dict[str, int]
     features: tuple[str, ...]
     text_features: tuple[str, ...]
     categories: tuple[str, ...]
@@ -82,6 +85,7 @@ class Publication:
     together: Ragged
     churn: "np.ndarray"
     churn_quantiles: "np.ndarray"
+    value: dict[str, "np.ndarray"]
     member_factors: "np.ndarray | None"
     product_factors: "np.ndarray | None"
     opted_out: "np.ndarray"
@@ -197,6 +201,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "as_of": as_of,
         "tables_digest": str(manifest["tables_digest"]),
         "model_versions": dict(manifest["model_versions"]),
+        "horizons": {str(task): int(days) for task, days in manifest["horizons"].items()},
         "features": features,
         "text_features": text_features,
         "categories": categories,
@@ -220,6 +225,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "together": pairs("together", ("score",), other="product", groups=p),
         "churn": open_array(folder, "churn_score", (m,)),
         "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
+        "value": {name: open_array(folder, f"value_{name}", (m,)) for name in VALUE_NUMBERS},
         "member_factors": open_array(folder, "member_factors", (m, factors)) if factors else None,
         "product_factors": open_array(folder, "product_factors", (p, factors)) if factors else None,
         "opted_out": open_array(folder, "opted_out", (None,), kind="u"),

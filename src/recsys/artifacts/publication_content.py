@@ -92,6 +92,7 @@ class Content:
 
     tables_digest: digest of the tables it was computed from.
     model_versions: task name -> version of the model that scored it; a task without a model is absent.
+    horizons: task name -> days from as_of that its scores look ahead; of the same tasks.
     members: one row a member who may be personalised. `member_id`, text, unique; `tags`, a list of `Tag` values
         (optional column, None = no tags); every other column is a feature: numbers (NaN = unknown) or text (None =
         unknown).
@@ -108,6 +109,7 @@ class Content:
     repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` days from
         as_of to the next purchase day (NaN = beyond the horizon; low..high holds 80%).
     churn: `member_id, score`, the probability of no purchase within the horizon.
+    value: `member_id, score, purchases, margin`: money, purchase days and margin expected within the horizon.
     new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
     factors: None when there are none.
@@ -121,12 +123,14 @@ class Content:
     as_of: AsOf
     tables_digest: str
     model_versions: Mapping[str, str]
+    horizons: Mapping[str, int]
     members: "pd.DataFrame"
     products: "pd.DataFrame"
     recommend: "pd.DataFrame"
     bought: "pd.DataFrame"
     repurchase: "pd.DataFrame"
     churn: "pd.DataFrame"
+    value: "pd.DataFrame"
     new_product: "pd.DataFrame"
     neighbours: "pd.DataFrame"
     factors: Factors | None
@@ -153,6 +157,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "bought": ("member_id", "product_id", "days_since"),
     "repurchase": ("member_id", "category", "score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
     "churn": ("member_id", "score"),
+    "value": ("member_id", "score", "purchases", "margin"),
     "new_product": ("member_id", "product_id", "score"),
     "neighbours": ("product_id", "neighbour_id", "score", "kind", "rank"),
 }
@@ -164,6 +169,7 @@ FINITE: dict[str, tuple[str, ...]] = {
     "bought": ("days_since",),
     "repurchase": ("score", "p7", "p14", "p28"),
     "churn": ("score",),
+    "value": ("score", "purchases", "margin"),
     "new_product": ("score",),
     "neighbours": ("score", "rank"),
 }

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever a file of the folder changes its meaning; a reader refuses every other number."""
 
 FEATURE_QUANTILES = 101
@@ -12,6 +12,7 @@ PRODUCT_TEXTS = ("product_id", "name", "subcategory")
 PRODUCT_NUMBERS = ("price", "stock", "launched_day", "delisted_day", "buyers_28", "buyers_90", "popularity")
 RECOMMEND_EVIDENCE = ("purchase_days", "days_since", "mean_gap")
 MEMBER_TEXTS = ("member_id", "tags")
+VALUE_NUMBERS = ("score", "purchases", "margin")
 REPURCHASE_NUMBERS = ("score", "p7", "p14", "p28", "median_days", "low_days", "high_days")
 
 

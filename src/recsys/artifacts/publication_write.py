@@ -29,6 +29,7 @@ from recsys.artifacts.publication_files import (
     PRODUCT_TEXTS,
     RECOMMEND_EVIDENCE,
     REPURCHASE_NUMBERS,
+    VALUE_NUMBERS,
     id_key,
 )
 from recsys.core.errors import ArtifactError
@@ -74,7 +75,8 @@ def _check(root: Path, content: Content) -> None:
         missing = set(columns) - set(getattr(content, frame).columns)
         if missing:
             raise ArtifactError(root, f"content.{frame} lacks {', '.join(sorted(missing))}")
-    for frame, column in (("members", "member_id"), ("products", "product_id"), ("churn", "member_id")):
+    single = {"members": "member_id", "products": "product_id", "churn": "member_id", "value": "member_id"}
+    for frame, column in single.items():
         if getattr(content, frame)[column].duplicated().any():
             raise ArtifactError(root, f"content.{frame}.{column} is not unique")
     for frame, columns in FINITE.items():
@@ -115,6 +117,7 @@ class _Writer:
         self._write_bought()
         self._write_repurchase()
         self._write_churn()
+        self._write_value()
         self._write_new_product()
         self._write_neighbours()
         width = self._write_factors(self.content.factors)
@@ -126,6 +129,7 @@ class _Writer:
             "zone": content.as_of.zone,
             "tables_digest": content.tables_digest,
             "model_versions": dict(content.model_versions),
+            "horizons": dict(content.horizons),
             "members": len(self.members),
             "products": len(self.products),
             "opted_out": len(set(content.opted_out)),
@@ -200,12 +204,13 @@ class _Writer:
             self._save(f"repurchase_{name}", _floats(frame[name]).astype(np.float32))
 
     def _write_churn(self) -> None:
-        rows = self._member(self.content.churn)
-        self.dropped["churn"] = int((rows < 0).sum())
-        scores = np.full(len(self.members), np.nan)
-        scores[rows[rows >= 0]] = _floats(self.content.churn["score"])[rows >= 0]
+        scores = self._of_members("churn", self.content.churn, "score")
         self._save("churn_score", scores)
         self._save("churn_quantiles", _quantiles(scores, CHURN_QUANTILES))
+
+    def _write_value(self) -> None:
+        for name in VALUE_NUMBERS:
+            self._save(f"value_{name}", self._of_members("value", self.content.value, name))
 
     def _write_new_product(self) -> None:
         self._ragged("new_product", "score", _best_first(self._placed("new_product", self.content.new_product)))
@@ -240,6 +245,14 @@ class _Writer:
 
     def _member(self, frame: pd.DataFrame) -> "np.ndarray":
         return np.asarray(self.member_rows.get_indexer(frame["member_id"]))
+
+    def _of_members(self, name: str, frame: pd.DataFrame, column: str) -> "np.ndarray":
+        """(members,) one number of each member, NaN for those whom the frame does not have."""
+        rows = self._member(frame)
+        self.dropped[name] = int((rows < 0).sum())
+        numbers = np.full(len(self.members), np.nan)
+        numbers[rows[rows >= 0]] = _floats(frame[column])[rows >= 0]
+        return numbers
 
     def _placed(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Give rows their member and product row numbers and leave out those that have none."""

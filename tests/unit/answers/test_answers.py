@@ -10,7 +10,7 @@ from recsys.answers.errors import UnknownError
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.rank import rank
-from recsys.answers.shapes import FeatureRow, MemberTag, Rule, Standing
+from recsys.answers.shapes import FeatureRow, MemberTag, Rule, Standing, Value
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_content import Tag
 from recsys.artifacts.publication_write import write_publication
@@ -108,6 +108,11 @@ class TestMemberCard:
         assert churn.band == band
         assert churn.rank == pytest.approx(n / 37, abs=0.03)
 
+    def test_the_card_says_what_the_member_is_worth(self, publication: Publication) -> None:
+        value = member_card(publication, member_id(20), no_store, SETTINGS).value
+        assert value == Value(purchases=4.0, money=200.0, margin=45.0, days=90, model_version="1")
+        assert member_card(publication, member_id(MEMBERS - 2), no_store, SETTINGS).value is None
+
     def test_the_card_says_its_tags_in_words(self, publication: Publication) -> None:
         assert member_card(publication, member_id(5), no_store, SETTINGS).tags == TAGS
         assert member_card(publication, member_id(4), no_store, SETTINGS).tags == ()
@@ -182,6 +187,15 @@ class TestAudience:
         answer = preview(publication, AudienceAsk("churn", top=5, sample=2))
         assert (answer.count, len(answer.sample)) == (5, 2)
         assert preview(publication, AudienceAsk("churn")).count == 38
+
+    def test_members_are_picked_by_the_money_expected(self, publication: Publication) -> None:
+        answer = preview(publication, AudienceAsk("value", top=2))
+        assert [(member.member_id, member.score) for member in answer.sample] == [
+            (member_id(37), 370.0),
+            (member_id(36), 360.0),
+        ]
+        assert (answer.expected, answer.scored) == (730.0, 38)
+        assert (answer.histogram[0].low, answer.histogram[-1].high) == (0.0, 370.0)
 
     @pytest.mark.parametrize("within", [7, 14, 28])
     def test_repurchase_takes_the_probability_asked_for(self, publication: Publication, within: int) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import FINITE, Content, Reason, Tag
+from recsys.artifacts.publication_content import COLUMNS, FINITE, Content, Reason, Tag
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import MANIFEST, current, file_digest
@@ -37,6 +37,9 @@ def test_what_is_written_is_what_is_read(folder: Path) -> None:
     span = publication.repurchase.span(row)
     assert [publication.categories[r] for r in publication.repurchase.other[span]] == pairs["category"].tolist()
     np.testing.assert_allclose(publication.repurchase.columns["p28"][span], pairs["p28"], rtol=1e-6)
+    value = made.value.set_index("member_id").loc[member_id(4)]
+    assert {name: column[row] for name, column in publication.value.items()} == value.to_dict()
+    assert publication.horizons == made.horizons
     assert publication.churn[row] == made.churn.set_index("member_id")["score"][member_id(4)]
 
 
@@ -263,6 +266,7 @@ def _digests(folder: Path) -> dict[str, str]:
         _spoiled("product_price", np.int64(1)),
         _spoiled("member_keys", np.float64(1)),
         _spoiled("churn_score", np.complex128(1)),
+        _spoiled("value_margin", np.complex128(1)),
     ],
 )
 def test_a_broken_folder_is_refused(folder: Path, harm: object) -> None:
@@ -272,9 +276,7 @@ def test_a_broken_folder_is_refused(folder: Path, harm: object) -> None:
         Publication.open(folder)
 
 
-@pytest.mark.parametrize(
-    "frame", ["members", "products", "recommend", "bought", "repurchase", "churn", "new_product", "neighbours"]
-)
+@pytest.mark.parametrize("frame", sorted(COLUMNS))
 def test_a_content_that_lacks_a_column_is_refused_by_name(tmp_path: Path, frame: str) -> None:
     made = content()
     last = getattr(made, frame).columns[0]
@@ -312,10 +314,7 @@ def test_a_tag_nobody_has_words_for_is_refused(tmp_path: Path) -> None:
 
 def test_a_content_of_nothing_can_be_published(tmp_path: Path) -> None:
     made = content()
-    frames = {
-        name: getattr(made, name).iloc[:0]
-        for name in ("members", "products", "recommend", "bought", "repurchase", "churn", "new_product", "neighbours")
-    }
+    frames = {name: getattr(made, name).iloc[:0] for name in COLUMNS}
     empty: Content = dataclasses.replace(made, factors=None, opted_out=(), **frames)
     publication = Publication.open(write_publication(tmp_path, empty))
     assert len(publication.members) == len(publication.products) == 0
