@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.data.simulator.arrays import Flags, Floats, Ints
 from recsys.data.simulator.profile import Category, Profile
-from recsys.data.simulator.words import FIRST_SYLLABLES, PRICE_WORDS, SECOND_SYLLABLES
+from recsys.data.simulator.words import FIRST_SYLLABLES, GENERATIONS, SECOND_SYLLABLES, SERIES
 
 FAMILIES = 6
 """Kinds of taste: a brand speaks to one of them."""
@@ -87,12 +87,9 @@ def make_catalogue(profile: Profile, days: int, rng: np.random.Generator) -> Cat
         brand=brand,
         family=brand % FAMILIES,
         level=level,
-        names=tuple(
-            f"{names[b]}{PRICE_WORDS[lv][n % 3]}{sub} {pack}"
-            for b, lv, n, (sub, pack) in zip(brand, level, parts, words, strict=True)
-        ),
-        subcategories=tuple(sub for sub, _ in words),
-        packages=tuple(pack for _, pack in words),
+        names=tuple(f"{names[b]}{series}{sub} {pack}" for b, (series, sub, pack) in zip(brand, words, strict=True)),
+        subcategories=tuple(sub for _, sub, _ in words),
+        packages=tuple(pack for _, _, pack in words),
         brands=tuple(names[b] for b in brand),
         price=np.maximum(np.floor(price), 1) + 0.9,
         liking=liking,
@@ -127,10 +124,15 @@ def _brands(categories: tuple[Category, ...], counts: Ints, brands: int, rng: np
     return np.concatenate(chosen), np.concatenate(numbers)
 
 
-def _words(category: Category, number: int) -> tuple[str, str]:
-    """Return subcategory and package of a category's n-th product."""
+def _words(category: Category, number: int) -> tuple[str, str, str]:
+    """Return series, subcategory and package of a category's n-th product."""
     sub, pack = category.subcategories, category.packages
-    return sub[number % len(sub)], pack[(number // len(sub)) % len(pack)]
+    turn, series = divmod(number // (len(sub) * len(pack)), len(SERIES))
+    return (
+        f"{SERIES[series]}{GENERATIONS[turn % len(GENERATIONS)]}",
+        sub[number % len(sub)],
+        pack[number // len(sub) % len(pack)],
+    )
 
 
 def _liking(profile: Profile, counts: Ints, rng: np.random.Generator) -> tuple[Floats, Flags]:

@@ -3,14 +3,14 @@
 from recsys.data.simulator.profile import Category, Profile
 
 TINS = ("400g", "800g", "900g")
-FORMULAS = ("牛奶粉", "羊奶粉", "有机奶粉")
+FORMULAS = tuple(tuple(f"{milk}{stage}段" for milk in ("牛奶粉", "羊奶粉", "有机奶粉")) for stage in (1, 2, 3))
 
 MOTHER_AND_BABY = Profile(
     name="mother-and-baby",
     categories=(
-        Category("奶粉1段", 13, 4.0, 1.5, 268, FORMULAS, TINS, stage=(0, 6), uptake=0.6),
-        Category("奶粉2段", 12, 4.0, 1.5, 258, FORMULAS, TINS, stage=(6, 12), uptake=0.75, follows="奶粉1段"),
-        Category("奶粉3段", 16, 4.0, 1.5, 238, FORMULAS, TINS, stage=(12, 36), uptake=0.7, follows="奶粉2段"),
+        Category("奶粉1段", 13, 4.0, 1.5, 268, FORMULAS[0], TINS, stage=(0, 6), uptake=0.6),
+        Category("奶粉2段", 12, 4.0, 1.5, 258, FORMULAS[1], TINS, stage=(6, 12), uptake=0.75, follows="奶粉1段"),
+        Category("奶粉3段", 16, 4.0, 1.5, 238, FORMULAS[2], TINS, stage=(12, 36), uptake=0.7, follows="奶粉2段"),
         Category("纸尿裤", 18, 4.0, 1.5, 99, ("NB码", "S码", "M码"), ("60片", "84片"), stage=(0, 14), uptake=0.95),
         Category(
             "拉拉裤",

@@ -31,8 +31,8 @@ Tables = dict[str, pa.Table]
 CHANNELS = (*ONLINE, STORE)
 PER_MEMBER = 100_000
 """More visits, and more events, than any member has."""
-JOINS_BEFORE = 3 / 1440
-"""A member joins so much of a day before the first visit."""
+JOINS_BEFORE = 65 / 1440
+"""Who joins with an order joins so much of a day before it, but on the same day."""
 POINTS = 0.8
 STOCK = 400
 
@@ -157,7 +157,7 @@ def _joined(people: Members, visits: Visits) -> Floats:
     """Return when members joined: just before the visit on which they did, where they did within the span."""
     joined = people.joined.copy()
     first = np.flatnonzero(visits.joining)
-    joined[visits.member[first]] = visits.time[first] - JOINS_BEFORE
+    joined[visits.member[first]] = np.maximum(visits.time[first] - JOINS_BEFORE, np.floor(visits.time[first]))
     return joined
 
 
