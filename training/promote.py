@@ -92,7 +92,7 @@ def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None
 
 
 def run_runs(workspace: Workspace, name: str) -> None:
-    """Print each task's versions, newest first, and its ledger."""
+    """Print each task's versions, newest first, what waits to be promoted, and its ledger."""
     with database(workspace.home.database) as engine:
         for task in workspace.tasks(name):
             versions = workspace.tracking.versions(task)
@@ -106,6 +106,11 @@ def run_runs(workspace: Workspace, name: str) -> None:
                 value = version.metrics.get(metric, float("nan"))
                 table.add_row(version.version, " ".join(version.aliases), made, f"{metric} {value:.4f}")
             workspace.screen.show(table)
+            for version in versions:
+                if "challenger" in version.aliases:
+                    gate = Gate.read(workspace.tracking.folder(version))
+                    verdict = "its gate lets it through" if gate.passed else "its gate refuses it"
+                    workspace.screen.say(f"version {version.version} waits; {verdict}: {gate.reason}")
             for line in history(engine, task):
                 forced = ", against the gate" if line.forced else ""
                 when = line.at.isoformat(" ", "minutes")
