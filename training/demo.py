@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from training.cli import report
 from training.examples import run_features
 from training.fit import run_train
 from training.ingest import run_ingest
-from training.measure import peak_megabytes, reset_peak
+from training.measure import timed
 from training.processes import answers, service_command, start
 from training.publish import run_materialize, run_publish
 from training.screen import Screen
@@ -38,15 +39,6 @@ class Step:
 
     title: str
     run: Callable[[Workspace], None]
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a step took: wall seconds, and the process' peak resident memory meanwhile in MB."""
-
-    title: str
-    seconds: float
-    megabytes: float
 
 
 STEPS = (
@@ -65,7 +57,7 @@ def run(home: Home, screen: Screen, port: int) -> None:
     taken = []
     for number, step in enumerate(steps, start=1):
         screen.note(f"\n[{number}/{len(steps)}] {step.title}")
-        taken.append(timed(step, Workspace(home, Project(), screen)))
+        taken.append(timed(step.title, partial(step.run, Workspace(home, Project(), screen))))
     table = Table("step", "seconds", "peak MB", title="What it took", title_justify="left")
     for row in taken:
         table.add_row(row.title, f"{row.seconds:.1f}", f"{row.megabytes:.0f}")
@@ -78,14 +70,6 @@ def run(home: Home, screen: Screen, port: int) -> None:
     screen.say(f"\nThe service:     {address}   (open it in a browser: the page of the API, with calls to try)")
     screen.say("Training runs:   .venv/bin/recsys mlflow   then open http://127.0.0.1:5000")
     screen.say("Stop it all:     make stop")
-
-
-def timed(step: Step, workspace: Workspace) -> Taken:
-    """Run one step and measure it."""
-    reset_peak()
-    began = time.perf_counter()
-    step.run(workspace)
-    return Taken(step.title, time.perf_counter() - began, peak_megabytes())
 
 
 def serve(workspace: Workspace, port: int) -> None:

@@ -15,21 +15,25 @@ from training.workspace import Workspace
 
 def run_evaluate(workspace: Workspace, name: str, *, with_peers: bool) -> None:
     """Back-test one task, or all, over the project's test cutoffs; write and print the reports."""
-    tests = workspace.project.training.tests
     for task_name in learnable(workspace) if name == "all" else workspace.tasks(name):
-        recipe = workspace.recipe(task_name)
-        task = recipe.task
-        laid = folds(workspace, task, tests)
-        build_all(workspace, tuple(sorted({day for fold in laid for day in (*fold.trains, fold.test)})))
-        trainer = workspace.trainer(recipe)
-        rivals = peers_of(task) if with_peers else {}
-        test = run_backtest(workspace, Examples(workspace, task), {task.name: trainer, **rivals}, laid)
-        report = build_report(test, task.name, versions=identity(workspace, task, trainer.config))
-        workspace.home.reports.mkdir(parents=True, exist_ok=True)
-        write_report(report, workspace.home.reports, task.name)
-        workspace.screen.say(f"\n{task.name}, horizon {task.horizon} days, tested on {cutoffs_of(report)}")
-        workspace.screen.say(to_markdown(report))
-        workspace.screen.say(f"report: {workspace.home.reports / task.name}.html")
+        evaluate(workspace, task_name, task_name, with_peers=with_peers)
+
+
+def evaluate(workspace: Workspace, task_name: str, report_name: str, *, with_peers: bool) -> None:
+    """Back-test one task over the project's test cutoffs; write and print its report under a name."""
+    recipe = workspace.recipe(task_name)
+    task = recipe.task
+    laid = folds(workspace, task, workspace.project.training.tests)
+    build_all(workspace, tuple(sorted({day for fold in laid for day in (*fold.trains, fold.test)})))
+    trainer = workspace.trainer(recipe)
+    rivals = peers_of(task) if with_peers else {}
+    test = run_backtest(workspace, Examples(workspace, task), {task.name: trainer, **rivals}, laid)
+    report = build_report(test, task.name, versions=identity(workspace, task, trainer.config))
+    workspace.home.reports.mkdir(parents=True, exist_ok=True)
+    write_report(report, workspace.home.reports, report_name)
+    workspace.screen.say(f"\n{task.name}, horizon {task.horizon} days, tested on {cutoffs_of(report)}")
+    workspace.screen.say(to_markdown(report))
+    workspace.screen.say(f"report: {workspace.home.reports / report_name}.html")
 
 
 def run_backtest(

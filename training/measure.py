@@ -1,5 +1,25 @@
 import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a step took: wall seconds, and the process' peak resident memory meanwhile in MB."""
+
+    title: str
+    seconds: float
+    megabytes: float
+
+
+def timed(title: str, step: Callable[[], object]) -> Taken:
+    """Run a step and measure it."""
+    reset_peak()
+    began = time.perf_counter()
+    step()
+    return Taken(title, time.perf_counter() - began, peak_megabytes())
 
 
 def reset_peak() -> None:
