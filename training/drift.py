@@ -260,7 +260,7 @@ def judge_kept(workspace: Workspace, scores: pd.DataFrame, registered: Registere
     """Judge a day's scores as a back-test of one fold would."""
     keys = scores[list(task.keys)].reset_index(drop=True)
     known = carried(workspace, task, day, keys)
-    labels = label(workspace.tables, Rows(task, day, keys, known, ()))
+    labels = label(workspace.tables, Rows(task, day, keys, known, ()), workspace.project.margins)
     fold = Fold(tuple(AsOf.parse(part, day.zone) for part in registered.params["cutoffs"].split()), day)
     result = FoldResult(
         fold,

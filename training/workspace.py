@@ -72,10 +72,12 @@ class Workspace:
         return recipe.trainer(changes or recipe.config.checked(self.project.task(recipe.task.name).model))
 
     def _own_horizon(self, task: Task) -> int:
+        return self._usual_weeks * 7 if task.name in HORIZON_FROM_GAPS else task.horizon
+
+    @cached_property
+    def _usual_weeks(self) -> int:
         """Whole weeks that cover the usual gaps, as they were before the days that models are tested on."""
-        if task.name not in HORIZON_FROM_GAPS:
-            return task.horizon
         earlier = self.tables.end.plus(days=-LONGEST_HORIZON)
         enough = earlier.number - self.tables.first.number >= LONGEST_HORIZON
         days = gap_quantile(self.tables.at(earlier if enough else self.tables.end), USUAL_GAPS)
-        return min(max(math.ceil(days / 7) * 7, 7), LONGEST_HORIZON)
+        return min(max(math.ceil(days / 7), 1), LONGEST_HORIZON // 7)
