@@ -66,6 +66,12 @@ def coverage_cut(judged: Judged) -> Statistic:
     return curves.mean_of(judged, ((low <= day) & (day <= high)).astype(np.float64))
 
 
+def intervals_judged(judged: Judged) -> Statistic:
+    """Share of repurchase intervals that end before the data does: those that `coverage` speaks of."""
+    _, observed = _days(judged)
+    return curves.mean_of(judged, (judged.score("high_days") < observed).astype(np.float64))
+
+
 def _days(judged: Judged) -> tuple[Floats, Floats]:
     rows = judged.ground.rows
     return rows["days"].to_numpy(np.float64), rows["observed"].to_numpy(np.float64)
@@ -132,6 +138,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         *_probability("p28", 28, "_28"),
         Metric("coverage", coverage, better=0, stacks=True),
         Metric("coverage_cut", coverage_cut, better=0, stacks=True),
+        Metric("intervals_judged", intervals_judged, better=0, stacks=True),
     ),
     "churn": (*_probability(), _lift(5), _lift(10)),
     "new_product": (*_probability(), _lift(5), _lift(10), Metric("product_ndcg", lists.product_ndcg)),

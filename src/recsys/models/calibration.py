@@ -1,11 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from recsys.core.errors import MissingError
 from recsys.core.frames import Example, Labels, Rows, TrainingSet
@@ -14,6 +14,7 @@ from recsys.models.encoding import Floats
 EDGE = 1e-9
 
 Predictor = Callable[[Rows], Floats]
+"""(n,) or (n, h) predictions of rows."""
 Fit = Callable[[TrainingSet], Predictor]
 
 
@@ -33,6 +34,14 @@ class Calibrator:
     def apply(self, raw: Floats) -> Floats:
         """(n,) raw probabilities -> (n,) calibrated ones, inside (0, 1)."""
         return np.asarray(expit(_inputs(raw) @ np.array([self.a, self.b, self.c])))
+
+    def shifting(self, raw: Floats, trust: float) -> Self:
+        """Return the map that moves the mean log-odds of (n,) raw probabilities a share of the way this one moves it.
+
+        trust: 1 = all the way, 0 = not at all. How probabilities are spread around their level stays corrected in full.
+        """
+        shift = float(np.mean(logit(self.apply(raw)) - logit(np.clip(raw, EDGE, 1 - EDGE)))) if len(raw) else 0.0
+        return type(self)(self.a, self.b, self.c - (1 - trust) * shift)
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -83,11 +92,21 @@ def predict_held_out(training: TrainingSet, fit: Fit, *, folds: int = 3) -> Held
     (example,) = last.examples
     if earlier is not None:
         return HeldOut(fit(earlier)(example.rows), last.y)
-    fold = member_folds(example.rows, folds)
-    parts = [_across(example, fold == at, fit) for at in range(folds) if (fold == at).any() and (fold != at).any()]
-    if not parts:
-        raise MissingError(f"a second member to calibrate {training.task.name}", "recsys ingest")
-    return HeldOut(np.concatenate([part.raw for part in parts]), pd.concat([part.labels for part in parts]))
+    return _predict_across(last, fit, folds)
+
+
+def predict_held_out_widely(training: TrainingSet, fit: Fit, *, folds: int = 3) -> HeldOut:
+    """Predict the last cutoff by the earlier ones, and every cutoff's members by a fit on the other members of all.
+
+    For tasks with few rows a cutoff: the rate of a single cutoff wanders with the season and by chance, which the rows
+    of all of them even out. The last cutoff counts twice, being the one that is predicted as the days to come will be.
+    """
+    across = _predict_across(training, fit, folds)
+    earlier, last = training.split_last()
+    if earlier is None:
+        return across
+    later = fit(earlier)(last.examples[0].rows)
+    return HeldOut(np.concatenate([across.raw, later]), pd.concat([across.labels, last.y], ignore_index=True))
 
 
 def member_folds(rows: Rows, folds: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -110,9 +129,28 @@ def take(example: Example, mask: np.ndarray) -> Example:
     return Example(example.rows.take(mask), labels)
 
 
-def _across(example: Example, mask: np.ndarray, fit: Fit) -> HeldOut:
-    held = take(example, mask)
-    return HeldOut(fit(TrainingSet((take(example, ~mask),)))(held.rows), held.labels.y)
+def _predict_across(training: TrainingSet, fit: Fit, folds: int) -> HeldOut:
+    """Predict every member by a fit on the other members; `MissingError` when there are no others."""
+    raw, labels = [], []
+    for at in range(folds):
+        inside = [member_folds(example.rows, folds) == at for example in training.examples]
+        held = _taken(training, inside)
+        others = _taken(training, [~mask for mask in inside])
+        if held is None or others is None:
+            continue
+        predict = fit(others)
+        raw += [predict(example.rows) for example in held.examples]
+        labels.append(held.y)
+    if not raw:
+        raise MissingError(f"a second member to calibrate {training.task.name}", "recsys ingest")
+    return HeldOut(np.concatenate(raw), pd.concat(labels, ignore_index=True))
+
+
+def _taken(training: TrainingSet, masks: Sequence["np.ndarray"]) -> TrainingSet | None:
+    """Keep the rows of each cutoff's mask; a cutoff without any is left out, and None is left when all are."""
+    pairs = zip(training.examples, masks, strict=True)
+    kept = tuple(take(example, mask) for example, mask in pairs if mask.any())
+    return TrainingSet(kept) if kept else None
 
 
 def _inputs(raw: Floats) -> Floats:

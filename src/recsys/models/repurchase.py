@@ -11,17 +11,19 @@ from pydantic import Field, field_validator
 from recsys.core.config import Settings
 from recsys.core.errors import ConfigError
 from recsys.core.frames import Example, Rows, Scores, TrainingSet
-from recsys.core.task import Task, View
+from recsys.core.task import FeatureSpec, Task, View
 from recsys.models.boosted import Binned, Boosted, BoosterConfig
 from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
 from recsys.models.encoding import Encoder, Floats, numbers
 from recsys.models.sampling import thin
 from recsys.models.storage import Stored, load_model, save_model
-from recsys.models.survival import Curves, rearranged
+from recsys.models.survival import Curves, fit_frailty, rearranged
 
-FORMAT = "repurchase/1"
+FORMAT = "repurchase/2"
 TOLD = (7, 14, 28)
-INTERVAL = (0.1, 0.9)
+INTERVAL = 0.8
+LIFE_STAGE = ("stage_days_left", "stage_days_since_end", "stage_share_passed")
+"""Features that few rows have and that say all about those; they are used however little they gain over all rows."""
 
 TASK = Task(
     name="repurchase",
@@ -39,16 +41,24 @@ class RepurchaseConfig(Settings):
     """Choices of the repurchase model.
 
     booster: how the trees of each knot grow.
+    features: features kept for the trees, those with the largest gain in a quick first ensemble; those of life stages
+        come beside them. Fewer are faster and, on rows that change with the seasons, no worse.
+    screen_rows: rows, about, of that first ensemble.
     knots: days at which the curve is learnt, increasing; those beyond the horizon are left out and the horizon itself
         is always one.
     max_rows: training rows kept, drawn evenly, when there are more.
+    trust: share of the shift of level that the calibration asks for, 0..1, that is made: that the weeks of its cutoff
+        were busier or calmer than the model thought says as much of those weeks as of the model.
     cap_days: the largest number of days that is ever told.
     folds: groups of members for calibration when there is a single cutoff.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=100, leaves=15, learning_rate=0.08, min_leaf=100)
+    booster: BoosterConfig = BoosterConfig(rounds=60, leaves=15, learning_rate=0.08, min_leaf=100, bins=63)
+    features: int = Field(default=40, ge=1)
+    screen_rows: int = Field(default=50_000, ge=100)
     knots: tuple[int, ...] = (3, 7, 14, 28, 56)
-    max_rows: int = Field(default=100_000, ge=100)
+    max_rows: int = Field(default=200_000, ge=100)
+    trust: float = Field(default=0.5, ge=0, le=1)
     cap_days: int = Field(default=365, ge=1)
     folds: int = Field(default=3, ge=2)
 
@@ -64,16 +74,20 @@ class RepurchaseConfig(Settings):
 class RepurchaseModel:
     """The curve of P(next purchase day in the category is within t days), and what is told of it.
 
-    score and p14: within 14 days; p7, p28: within 7 and 28. median_days, low_days, high_days: its median, 10% and 90%
-    quantiles in days from as_of. All come from the same curve, so they cannot contradict each other.
+    score and p14: within 14 days; p7, p28: within 7 and 28. median_days: the whole day, counted from as_of, by which a
+    purchase is as likely as not; low_days, high_days: the first and last whole day of the shortest interval that holds
+    it with a chance of about 80%. All come from the same curve, so they cannot contradict each other. Days beyond the
+    last knot are extrapolated: see `Curves`.
 
     knots: days; boosted and calibrators: one a knot, for the chance of a purchase day in [as_of, as_of + knot).
+    frailty: of the curves.
     """
 
     task: Task
     knots: tuple[int, ...]
     boosted: tuple[Boosted, ...]
     calibrators: tuple[Calibrator, ...]
+    frailty: float
     cap_days: int
 
     def curves(self, rows: Rows) -> Curves:
@@ -82,25 +96,29 @@ class RepurchaseModel:
         pairs = zip(self.calibrators, raw.T, strict=True)
         chances = np.column_stack([calibrator.apply(column) for calibrator, column in pairs])
         reached = np.minimum(rearranged(chances), 1 - EDGE)
-        return Curves(np.array(self.knots, dtype=np.float64), reached, float(self.cap_days))
+        return Curves(np.array(self.knots, dtype=np.float64), reached, self.frailty, self.cap_days)
 
     def score(self, rows: Rows) -> Scores:
         """Score each member and category."""
         curves = self.curves(rows)
         p7, p14, p28 = np.maximum.accumulate([curves.within(days) for days in TOLD], axis=0)
-        low, high = (curves.quantile(share) for share in INTERVAL)
-        return Scores.of(rows, [p14, p7, p14, p28, curves.quantile(0.5), low, high])
+        low, high = curves.interval(INTERVAL)
+        return Scores.of(rows, [p14, p7, p14, p28, np.clip(curves.day(0.5), low, high), low, high])
 
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the chance within 14 days: see `Explained`."""
-        knot = min(self.knots, key=lambda days: abs(days - TOLD[1]))
-        return self.boosted[self.knots.index(knot)].contributions(rows)
+        return self.boosted[self.knots.index(_scored(self.knots))].contributions(rows)
+
+    def gain(self) -> dict[str, float]:
+        """Tell what the splits gained: see `Grown`."""
+        return self.boosted[self.knots.index(_scored(self.knots))].gain()
 
     def save(self, folder: Path) -> None:
         """Write one ensemble a knot, and the calibrations."""
         state = {
             "knots": list(self.knots),
             "calibrators": [calibrator.to_data() for calibrator in self.calibrators],
+            "frailty": self.frailty,
             "cap_days": self.cap_days,
         }
         names = [_name(knot) for knot in self.knots]
@@ -113,7 +131,8 @@ class RepurchaseTrainer:
 
     A row whose labels end before a knot says nothing about that knot, and weighs nothing there only: the end is fixed
     by the cutoff, so that such censoring tells nothing of the member. Nothing after the horizon is looked at.
-    Text features are left out: they cost time and gain nothing beside the numbers.
+    Knots that are judged by the same cutoff share one calibration, so that a busy week moves them together and not
+    against each other. Text features are left out: they cost time and gain nothing beside the numbers.
     """
 
     config: RepurchaseConfig
@@ -125,10 +144,14 @@ class RepurchaseTrainer:
         calibrators: list[Calibrator] = []
         for part, reached in _judged(training, knots):
             held = predict_held_out(part, partial(self._predictor, knots=reached), folds=self.config.folds)
-            outcomes = (_outcome(held.labels, knot)[1] for knot in reached)
-            calibrators += [fit_calibrator(raw, y) for raw, y in zip(held.raw.T, outcomes, strict=True)]
+            outcomes = [_outcome(held.labels, knot)[1] for knot in reached]
+            raw = held.raw.T.ravel()
+            found = fit_calibrator(raw, np.concatenate(outcomes)).shifting(raw, self.config.trust)
+            calibrators += [found] * len(reached)
+        days = held.labels["days"].to_numpy(dtype=np.float64)
+        frailty = fit_frailty(found.apply(held.raw[:, -1]), days, float(knots[-1]))
         boosted = self._grow(training, knots)
-        return RepurchaseModel(training.task, knots, boosted, tuple(calibrators), self.config.cap_days)
+        return RepurchaseModel(training.task, knots, boosted, tuple(calibrators), frailty, self.config.cap_days)
 
     def _knots(self, training: TrainingSet) -> tuple[int, ...]:
         """Knots up to the horizon that some cutoff was observed for."""
@@ -144,11 +167,25 @@ class RepurchaseTrainer:
 
     def _grow(self, training: TrainingSet, knots: tuple[int, ...]) -> tuple[Boosted, ...]:
         training = thin(training, self.config.max_rows, seed=self.config.booster.seed)
+        specs = self._strongest(training, knots)
         parts = [example.rows.values for example in training.examples]
-        encoder = Encoder.learn(numbers(training.specs), parts)
+        encoder = Encoder.learn(specs, parts)
         binned = Binned(encoder, encoder.encode(parts), self.config.booster)
         outcomes = (_outcome(training.y, knot) for knot in knots)
         return tuple(binned.grow(y, seen.astype(np.float64)) for seen, y in outcomes)
+
+    def _strongest(self, training: TrainingSet, knots: tuple[int, ...]) -> list[FeatureSpec]:
+        """Choose the features that gain most for the knot that is scored, and those of life stages."""
+        specs = list(numbers(training.specs))
+        if len(specs) <= self.config.features:
+            return specs
+        few = thin(training, self.config.screen_rows, seed=self.config.booster.seed)
+        parts = [example.rows.values for example in few.examples]
+        encoder = Encoder.learn(specs, parts)
+        seen, y = _outcome(few.y, _scored(knots))
+        quick = Binned(encoder, encoder.encode(parts), self.config.booster).grow(y, seen.astype(np.float64))
+        kept = {*list(quick.gain())[: self.config.features], *LIFE_STAGE}
+        return [spec for spec in specs if spec.name in kept]
 
     def _predictor(self, training: TrainingSet, knots: tuple[int, ...]) -> Predictor:
         boosted = self._grow(training, knots)
@@ -167,13 +204,19 @@ def load(folder: Path, task: Task) -> RepurchaseModel:
         knots = tuple(int(knot) for knot in stored.state["knots"])
         boosted = tuple(stored.boosted[_name(knot)] for knot in knots)
         calibrators = tuple(Calibrator.from_data(data) for data in stored.state["calibrators"])
-        return RepurchaseModel(task, knots, boosted, calibrators, int(stored.state["cap_days"]))
+        frailty, cap_days = float(stored.state["frailty"]), int(stored.state["cap_days"])
+        return RepurchaseModel(task, knots, boosted, calibrators, frailty, cap_days)
 
     return load_model(folder, FORMAT, build)
 
 
 def _name(knot: int) -> str:
     return f"within_{knot}"
+
+
+def _scored(knots: tuple[int, ...]) -> int:
+    """Return the knot that comes nearest to what `score` promises."""
+    return min(knots, key=lambda days: abs(days - TOLD[1]))
 
 
 def _predict(boosted: tuple[Boosted, ...], values: pd.DataFrame) -> Floats:

@@ -7,7 +7,14 @@ from scipy.special import expit, logit
 from recsys.core.errors import MissingError
 from recsys.core.frames import Rows, TrainingSet
 from recsys.models import churn
-from recsys.models.calibration import Calibrator, fit_calibrator, member_folds, predict_held_out, with_rows
+from recsys.models.calibration import (
+    Calibrator,
+    fit_calibrator,
+    member_folds,
+    predict_held_out,
+    predict_held_out_widely,
+    with_rows,
+)
 from recsys.models.calibration import Predictor as Predict
 from tests.unit.models.made import make_binary, make_rows, reversed_rows
 
@@ -87,6 +94,36 @@ def test_with_one_cutoff_no_member_is_predicted_by_itself() -> None:
         assert not set(fitted.keys["member_id"]) & set(predicted.keys["member_id"])
 
 
+def test_held_out_widely_every_row_is_predicted_by_other_members_and_the_last_cutoff_by_earlier_ones_too() -> None:
+    training, recorder = make_binary(churn.TASK, 60, cutoffs=3), Recorder()
+    held = predict_held_out_widely(training, recorder.fit, folds=2)
+    assert len(held.raw) == len(held.labels) == 4 * 60
+    *across, later = recorder.fitted
+    for number, fitted in enumerate(across):
+        told = recorder.predicted[3 * number : 3 * number + 3]
+        assert [rows.as_of for rows in told] == [example.rows.as_of for example in training.examples]
+        assert not set(fitted.keys["member_id"]) & {member for rows in told for member in rows.keys["member_id"]}
+    assert [example.rows.as_of for example in later.examples] == [
+        example.rows.as_of for example in training.examples[:2]
+    ]
+    assert held.labels["y"].tail(60).tolist() == training.examples[2].labels.y["y"].tolist()
+
+
+def test_held_out_widely_labels_belong_to_the_predictions() -> None:
+    training = make_binary(churn.TASK, 50, cutoffs=2)
+    known = {
+        (example.rows.as_of, member): y
+        for example in training.examples
+        for member, y in zip(example.rows.keys["member_id"], example.labels.y["y"], strict=True)
+    }
+
+    def knowing(_: TrainingSet) -> Predict:
+        return lambda rows: np.array([known[rows.as_of, member] for member in rows.keys["member_id"]])
+
+    held = predict_held_out_widely(training, knowing)
+    np.testing.assert_array_equal(held.raw, held.labels["y"])
+
+
 def test_one_member_alone_cannot_be_calibrated() -> None:
     with pytest.raises(MissingError):
         predict_held_out(make_binary(churn.TASK, 1, cutoffs=1), Recorder().fit)
@@ -106,3 +143,15 @@ def test_cutoffs_without_rows_are_dropped_and_none_is_an_error() -> None:
     assert with_rows(mixed).examples == training.examples
     with pytest.raises(MissingError, match="churn"):
         with_rows(empty)
+
+
+def test_the_level_moves_a_share_of_the_way_and_the_spread_stays() -> None:
+    raw = np.linspace(0.05, 0.9, 40)
+    whole = Calibrator(0.8, 1.3, -0.7)
+    none, half = whole.shifting(raw, 0.0), whole.shifting(raw, 0.5)
+    level = [float(np.mean(logit(each.apply(raw)))) for each in (none, half, whole)]
+    assert level[0] == pytest.approx(float(np.mean(logit(raw))))
+    assert level[1] == pytest.approx((level[0] + level[2]) / 2)
+    assert (half.a, half.b) == (whole.a, whole.b)
+    assert whole.shifting(raw, 1.0) == whole
+    assert whole.shifting(np.empty(0), 0.5) == whole

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.core.errors import ConfigError
-from recsys.core.frames import TrainingSet
+from recsys.core.frames import Example, Rows, TrainingSet
+from recsys.core.task import FeatureSpec, View
 from recsys.models import repurchase
 from recsys.models.boosted import BoosterConfig
-from recsys.models.repurchase import RepurchaseConfig, RepurchaseModel
+from recsys.models.repurchase import LIFE_STAGE, RepurchaseConfig, RepurchaseModel
 from tests.unit.models.made import make_rows, make_waits, mean_wait, with_horizon
 
 TASK = repurchase.TASK
@@ -27,6 +30,26 @@ def test_it_finds_the_true_chances_median_and_interval_of_exponential_waits() ->
     assert abs(np.mean(days <= table["median_days"]) - 0.5) < 0.04
     inside = (table["low_days"] <= days) & (days <= table["high_days"])
     assert 0.77 < inside.mean() < 0.83
+    told = table[["low_days", "median_days", "high_days"]]
+    assert (told == told.round()).all(axis=None)
+
+
+def with_stage(rows: Rows) -> Rows:
+    """Add a life-stage feature that tells nothing."""
+    spec = FeatureSpec(LIFE_STAGE[0], View.MEMBER_CATEGORY, "number", "days", "none", "-", "-", "-")
+    days = np.random.default_rng(len(rows)).integers(0, 90, len(rows)).astype(float)
+    return replace(rows, values=rows.values.assign(**{spec.name: days}), specs=(*rows.specs, spec))
+
+
+def test_the_strongest_features_are_kept_and_those_of_life_stages_always() -> None:
+    training = make_waits(TASK, 3000, cutoffs=2)
+    staged = TrainingSet(tuple(Example(with_stage(each.rows), each.labels) for each in training.examples))
+    one = RepurchaseConfig.checked({**CONFIG.model_dump(), "features": 1, "screen_rows": 1500})
+    model = repurchase.RepurchaseTrainer(one).fit(staged)
+    assert [part.encoder.names for part in model.boosted] == [("strong", LIFE_STAGE[0])] * len(model.knots)
+    shares = model.contributions(with_stage(make_rows(TASK, 50, seed=3)))
+    names = [spec.name for spec in staged.specs]
+    assert set(np.flatnonzero(shares.any(axis=0))) <= {names.index("strong"), names.index(LIFE_STAGE[0])}
 
 
 def test_what_was_not_observed_is_not_taken_for_no_purchase() -> None:
