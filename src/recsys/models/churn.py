@@ -7,12 +7,13 @@ from pydantic import Field
 from recsys.core.config import Settings
 from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import Task, View
-from recsys.models.boosted import Boosted, BoosterConfig, grow
-from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
-from recsys.models.encoding import Encoder, Floats
+from recsys.models.blend import Blend, Parts, best_share, fit_parts, mix
+from recsys.models.boosted import BoosterConfig
+from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out_widely, with_rows
+from recsys.models.encoding import Floats
 from recsys.models.storage import Stored, load_model, save_model
 
-FORMAT = "churn/1"
+FORMAT = "churn/2"
 
 TASK = Task(
     name="churn",
@@ -29,10 +30,14 @@ class ChurnConfig(Settings):
     """Choices of the churn model.
 
     booster: how its trees grow.
-    folds: groups of members for calibration when there is a single cutoff.
+    penalty: ridge penalty of the logistic regression.
+    linear_share: weight of the regression in the blend of log-odds; null = as held-out rows have it best.
+    folds: groups of members for the held-out predictions.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=200, leaves=7, learning_rate=0.03, min_leaf=40, feature_share=0.3)
+    booster: BoosterConfig = BoosterConfig(rounds=300, leaves=7, learning_rate=0.02, min_leaf=40, feature_share=0.2)
+    penalty: float = Field(default=100.0, gt=0)
+    linear_share: float | None = Field(default=None, ge=0, le=1)
     folds: int = Field(default=3, ge=2)
 
 
@@ -41,43 +46,51 @@ class ChurnModel:
     """Score: calibrated probability that the member buys nothing in [as_of, as_of + horizon)."""
 
     task: Task
-    boosted: Boosted
+    blend: Blend
     calibrator: Calibrator
 
     def score(self, rows: Rows) -> Scores:
         """Score each member."""
-        return Scores.of(rows, [self.calibrator.apply(self.boosted.predict(rows.values))])
+        return Scores.of(rows, [self.calibrator.apply(self.blend.predict(rows))])
 
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the score: see `Explained`."""
-        return self.boosted.contributions(rows)
+        return self.blend.contributions(rows)
+
+    def gain(self) -> dict[str, float]:
+        """Tell what the splits gained: see `Grown`."""
+        return self.blend.gain()
 
     def save(self, folder: Path) -> None:
-        """Write the trees and the calibration."""
-        save_model(folder, FORMAT, Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted}))
+        """Write the trees, the regression and the calibration."""
+        save_model(folder, FORMAT, self.blend.to_stored({"calibrator": self.calibrator.to_data()}))
 
 
 @dataclass(frozen=True)
 class ChurnTrainer:
-    """LightGBM on the member's features, calibrated on the last cutoff, then grown again on all cutoffs."""
+    """LightGBM and a logistic regression on the member's features.
+
+    How they are mixed and calibrated is learnt from predictions for the last cutoff by the earlier ones and for every
+    member by the others; then both are fitted again on all cutoffs.
+    """
 
     config: ChurnConfig
 
     def fit(self, training: TrainingSet) -> ChurnModel:
         """Fit; `MissingError` when no cutoff has a row."""
         training = with_rows(training)
-        held = predict_held_out(training, self._predictor, folds=self.config.folds)
-        calibrator = fit_calibrator(held.raw, held.labels["y"].to_numpy(dtype=np.float64))
-        return ChurnModel(training.task, self._grow(training), calibrator)
+        held = predict_held_out_widely(training, self._predictor, folds=self.config.folds)
+        share = best_share(held) if self.config.linear_share is None else self.config.linear_share
+        calibrator = fit_calibrator(mix(held.raw, share), held.labels["y"].to_numpy(dtype=np.float64))
+        return ChurnModel(training.task, Blend(self._parts(training), share), calibrator)
 
-    def _grow(self, training: TrainingSet) -> Boosted:
-        parts = [example.rows.values for example in training.examples]
-        encoder = Encoder.learn(training.specs, parts)
-        return grow(encoder, parts, training.y["y"].to_numpy(dtype=np.float64), self.config.booster)
+    def _parts(self, training: TrainingSet) -> Parts:
+        frames = [example.rows.values for example in training.examples]
+        y = training.y["y"].to_numpy(dtype=np.float64)
+        return fit_parts(training.specs, frames, y, np.ones(len(y)), self.config.booster, penalty=self.config.penalty)
 
     def _predictor(self, training: TrainingSet) -> Predictor:
-        boosted = self._grow(training)
-        return lambda rows: boosted.predict(rows.values)
+        return self._parts(training).predict
 
 
 def trainer(config: Settings) -> ChurnTrainer:
@@ -89,6 +102,6 @@ def load(folder: Path, task: Task) -> ChurnModel:
     """Read what `ChurnModel.save` wrote; `ArtifactError` when it is no such folder."""
 
     def build(stored: Stored) -> ChurnModel:
-        return ChurnModel(task, stored.boosted["trees"], Calibrator.from_data(stored.state["calibrator"]))
+        return ChurnModel(task, Blend.from_stored(stored), Calibrator.from_data(stored.state["calibrator"]))
 
     return load_model(folder, FORMAT, build)

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit, logit
 
 from recsys.core.config import Settings
 from recsys.core.frames import Rows, Scores, TrainingSet
 from recsys.core.task import FeatureSpec, Task, View
-from recsys.models.boosted import Boosted, BoosterConfig, grow, spread
-from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
-from recsys.models.encoding import Encoder, Floats, numbers
-from recsys.models.linear import Linear, fit_linear
+from recsys.models.blend import Blend, Parts, best_share, fit_parts, mix
+from recsys.models.boosted import BoosterConfig
+from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
+from recsys.models.encoding import Floats, numbers
 from recsys.models.sampling import thin_negatives
 from recsys.models.storage import Stored, load_model, save_model
 
@@ -58,27 +57,6 @@ class NewProductConfig(Settings):
 
 
 @dataclass(frozen=True)
-class Blend:
-    """Trees and a logistic regression on the same features; their log-odds are averaged."""
-
-    boosted: Boosted
-    linear: Linear
-    linear_share: float
-
-    def predict(self, rows: Rows) -> Floats:
-        """(n,) raw probabilities."""
-        trees, line = (
-            logit(np.clip(part.predict(rows.values), EDGE, 1 - EDGE)) for part in (self.boosted, self.linear)
-        )
-        return np.asarray(expit((1 - self.linear_share) * trees + self.linear_share * line))
-
-    def contributions(self, rows: Rows) -> Floats:
-        """(n, f) what each feature adds to the blended log-odds."""
-        line = spread(self.linear.contributions(rows.values), self.linear.encoder, rows)
-        return (1 - self.linear_share) * self.boosted.contributions(rows) + self.linear_share * line
-
-
-@dataclass(frozen=True)
 class NewProductModel:
     """Score: calibrated probability that the member buys the launched product in [as_of, as_of + horizon)."""
 
@@ -94,14 +72,13 @@ class NewProductModel:
         """Tell what each feature adds to the score: see `Explained`."""
         return self.blend.contributions(rows)
 
+    def gain(self) -> dict[str, float]:
+        """Tell what the splits gained: see `Grown`."""
+        return self.blend.gain()
+
     def save(self, folder: Path) -> None:
         """Write the trees, the regression and the calibration."""
-        state = {
-            "calibrator": self.calibrator.to_data(),
-            "linear": self.blend.linear.to_data(),
-            "linear_share": self.blend.linear_share,
-        }
-        save_model(folder, FORMAT, Stored(state, {"trees": self.blend.boosted}))
+        save_model(folder, FORMAT, self.blend.to_stored({"calibrator": self.calibrator.to_data()}))
 
 
 @dataclass(frozen=True)
@@ -118,21 +95,20 @@ class NewProductTrainer:
         """Fit; `MissingError` when no cutoff has a launch."""
         training = with_rows(training)
         held = predict_held_out(training, self._predictor, folds=self.config.folds)
-        calibrator = fit_calibrator(held.raw, held.labels["y"].to_numpy(dtype=np.float64))
-        return NewProductModel(training.task, self._blend(training), calibrator)
+        share = best_share(held) if self.config.linear_share is None else self.config.linear_share
+        calibrator = fit_calibrator(mix(held.raw, share), held.labels["y"].to_numpy(dtype=np.float64))
+        return NewProductModel(training.task, Blend(self._parts(training), share), calibrator)
 
-    def _blend(self, training: TrainingSet) -> Blend:
-        config = self.config.booster
-        kept, weights = thin_negatives(training, self.config.max_rows, seed=config.seed)
-        parts = [example.rows.values for example in kept.examples]
-        encoder = Encoder.learn(known_before_launch(kept.specs), parts)
+    def _parts(self, training: TrainingSet) -> Parts:
+        booster = self.config.booster
+        kept, weights = thin_negatives(training, self.config.max_rows, seed=booster.seed)
+        specs = known_before_launch(kept.specs)
+        frames = [example.rows.values for example in kept.examples]
         y, weight = kept.y["y"].to_numpy(dtype=np.float64), np.concatenate(weights)
-        boosted = grow(encoder, parts, y, config, weight)
-        linear = fit_linear(encoder, parts, y, weight, penalty=self.config.penalty)
-        return Blend(boosted, linear, self.config.linear_share)
+        return fit_parts(specs, frames, y, weight, booster, penalty=self.config.penalty)
 
     def _predictor(self, training: TrainingSet) -> Predictor:
-        return self._blend(training).predict
+        return self._parts(training).predict
 
 
 def known_before_launch(specs: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
@@ -159,8 +135,6 @@ def load(folder: Path, task: Task) -> NewProductModel:
     """Read what `NewProductModel.save` wrote; `ArtifactError` when it is no such folder."""
 
     def build(stored: Stored) -> NewProductModel:
-        state = stored.state
-        blend = Blend(stored.boosted["trees"], Linear.from_data(state["linear"]), float(state["linear_share"]))
-        return NewProductModel(task, blend, Calibrator.from_data(state["calibrator"]))
+        return NewProductModel(task, Blend.from_stored(stored), Calibrator.from_data(stored.state["calibrator"]))
 
     return load_model(folder, FORMAT, build)

@@ -1,7 +1,5 @@
 from dataclasses import replace
 
-import numpy as np
-
 from recsys.core.frames import Example, TrainingSet
 from recsys.core.task import View
 from recsys.features.catalog import CATALOG as FEATURES
@@ -49,12 +47,3 @@ def test_no_feature_of_a_products_own_sales_is_used_and_every_attribute_exists()
     kept = {feature.name for feature in known_before_launch(FEATURES) if feature.view is not View.MEMBER}
     assert not {name for name in kept if name.startswith(("own_product", "product_buyers", "product_purchase", "is_"))}
     assert {"affinity_category_share", "affinity_brand_share", "price_level_distance", *ATTRIBUTES} <= kept
-
-
-def test_the_blend_lies_between_its_parts() -> None:
-    rows = training().examples[0].rows
-    trees, line, both = (fit(CONFIG.model_copy(update={"linear_share": share})).blend for share in (0.0, 1.0, 0.5))
-    parts = np.stack([trees.predict(rows), line.predict(rows)])
-    np.testing.assert_allclose(trees.predict(rows), trees.boosted.predict(rows.values), rtol=1e-6)
-    assert (both.predict(rows) >= parts.min(axis=0) - 1e-9).all()
-    assert (both.predict(rows) <= parts.max(axis=0) + 1e-9).all()
