@@ -7,9 +7,11 @@ from recsys.evaluation.metrics import LISTED
 from recsys.evaluation.page import to_html, to_markdown
 from recsys.evaluation.peers import peers_of
 from recsys.evaluation.report import Report, build_report, to_json
+from recsys.evaluation.slices import carried
 from recsys.models.contract import Trainer
 from training.examples import Examples, build_all, folds, learnable
 from training.identity import identity
+from training.measure import peak_megabytes
 from training.workspace import Workspace
 
 
@@ -28,7 +30,7 @@ def evaluate(workspace: Workspace, task_name: str, report_name: str, *, with_pee
     trainer = workspace.trainer(recipe)
     rivals = peers_of(task) if with_peers else {}
     test = run_backtest(workspace, Examples(workspace, task), {task.name: trainer, **rivals}, laid)
-    report = build_report(test, task.name, versions=identity(workspace, task, trainer.config))
+    report = build_report(test, task.name, versions=measured(identity(workspace, task, trainer.config)))
     workspace.home.reports.mkdir(parents=True, exist_ok=True)
     write_report(report, workspace.home.reports, report_name)
     workspace.screen.say(f"\n{task.name}, horizon {task.horizon} days, tested on {cutoffs_of(report)}")
@@ -42,11 +44,22 @@ def run_backtest(
     """Back-test trainers over folds with a progress bar."""
     task: Task = examples.task
     with workspace.screen.step(f"{task.name}: back-test", len(laid) * len(trainers) * 2) as advance:
-        return tested(examples, trainers, laid, lambda _done, _total, what: advance(what))
+        return tested(examples, trainers, laid, lambda _done, _total, what: advance(what), explained=task.name)
 
 
-def tested(examples: Examples, trainers: Mapping[str, Trainer], laid: tuple[Fold, ...], progress: Progress) -> Backtest:
-    """Back-test trainers over folds of one task's examples."""
+def tested(
+    examples: Examples,
+    trainers: Mapping[str, Trainer],
+    laid: tuple[Fold, ...],
+    progress: Progress,
+    *,
+    explained: str = "",
+) -> Backtest:
+    """Back-test trainers over folds of one task's examples.
+
+    explained: the trainer of which the report shall tell more: its model is explained, and the rows keep what parts
+        them; "" = none.
+    """
     return backtest(
         trainers,
         laid,
@@ -54,7 +67,14 @@ def tested(examples: Examples, trainers: Mapping[str, Trainer], laid: tuple[Fold
         progress,
         teaching=examples.teaching,
         truth=examples.truth if examples.task.name in LISTED else None,
+        carry=carried(examples.task) if explained else (),
+        explained=explained,
     )
+
+
+def measured(made_of: Mapping[str, str]) -> dict[str, str]:
+    """Add what the process took to what was measured."""
+    return {**made_of, "peak_memory": f"{peak_megabytes():.0f} MB"}
 
 
 def write_report(report: Report, folder: Path, name: str) -> None:

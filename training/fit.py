@@ -13,7 +13,7 @@ from recsys.evaluation.peers import simplest
 from recsys.evaluation.record import save_backtest
 from recsys.evaluation.report import build_report
 from recsys.models.contract import Recipe, Trainer
-from training.evaluate import run_backtest, write_report
+from training.evaluate import measured, run_backtest, write_report
 from training.examples import Examples, build_all, folds, last_cutoffs, learnable, needed
 from training.gate import RECORD, Gate, recorded
 from training.identity import identity
@@ -97,9 +97,9 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
     examples = Examples(workspace, task)
     laid = folds(workspace, task, tests=1)
     test = run_backtest(workspace, examples, {task.name: trainer, **simplest(task)}, laid)
-    report = build_report(test, task.name, versions=made_of)
-    gate = compare(workspace, trainer, examples, test, laid)
     cutoffs = last_cutoffs(workspace, task)
+    report = build_report(test, task.name, versions=measured(made_of), taught=cutoffs)
+    gate = compare(workspace, trainer, examples, test, laid)
     with workspace.screen.step(f"{task.name}: fit", 1) as advance:
         advance(f"{len(cutoffs)} cutoffs up to {cutoffs[-1]}")
         training = TrainingSet(tuple(examples.teaching(as_of) for as_of in cutoffs))

@@ -10,8 +10,8 @@ from typing import Any
 from recsys.core.config import Settings, read_toml
 from recsys.core.errors import ConfigError, MissingError
 from recsys.core.folders import write_text
+from recsys.evaluation.bootstrap import verdict_of
 from recsys.evaluation.metrics import metric_of
-from recsys.evaluation.report import verdict_of
 from recsys.models.spaces import flat, space_of, values_of
 from training.examples import build_all
 from training.identity import identity

@@ -1,5 +1,7 @@
 """Metrics of expected amounts, written once for weighted members: all weights 1 gives the plain metric."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from recsys.evaluation.curves import BINS, Statistic, chunks, equal_mass_bins, mean_of, ratio
@@ -16,7 +18,7 @@ def gini(judged: Judged, amount: str, column: str = "score") -> Statistic:
     ours, best = _Ladder(score), _Ladder(y)
 
     def value(weight: Floats) -> Floats:
-        held = weight * y
+        held = weight * y[:, None]
         return ratio(
             _concentration(ours.middles(weight), weight, held), _concentration(best.middles(weight), weight, held)
         )
@@ -33,10 +35,11 @@ def spearman(judged: Judged, amount: str, column: str = "score") -> Statistic:
 
     def value(weight: Floats) -> Floats:
         a, b = ours.middles(weight), theirs.middles(weight)
-        total = weight.sum(axis=1, keepdims=True)
-        a, b = (rank - ratio((weight * rank).sum(axis=1, keepdims=True), total) for rank in (a, b))
-        spread = np.sqrt((weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1))
-        return ratio((weight * a * b).sum(axis=1), spread)
+        total = weight.sum(axis=0)
+        a, b = (rank - ratio((weight * rank).sum(axis=0), total) for rank in (a, b))
+        heavy = weight * a
+        spread = np.sqrt((heavy * a).sum(axis=0) * (weight * b * b).sum(axis=0))
+        return ratio((heavy * b).sum(axis=0), spread)
 
     return _by_rows(judged, value)
 
@@ -81,27 +84,27 @@ class _Ladder:
         self.last: Codes = np.flatnonzero(np.diff(self.rung[self.order], append=len(values)))
 
     def middles(self, weight: Floats) -> Floats:
-        """(r, n) weights of rows -> (r, n) the weight above each row plus half of that on its rung."""
-        ends = np.cumsum(weight[:, self.order], axis=1)[:, self.last]
-        begins = np.concatenate([np.zeros((len(weight), 1)), ends[:, :-1]], axis=1)
-        return np.asarray(((begins + ends) / 2)[:, self.rung])
+        """(n, r) weights of rows -> (n, r) the weight above each row plus half of that on its rung."""
+        ends = np.cumsum(weight[self.order], axis=0)[self.last]
+        begins = np.concatenate([np.zeros((1, weight.shape[1])), ends[:-1]])
+        return np.asarray(((begins + ends) / 2)[self.rung])
 
 
 def _concentration(middle: Floats, weight: Floats, held: Floats) -> Floats:
     """(r,) twice the area between the concentration curve and the diagonal."""
-    total = weight.sum(axis=1) * held.sum(axis=1)
-    return 1 - 2 * ratio((held * middle).sum(axis=1), total)
+    total = weight.sum(axis=0) * held.sum(axis=0)
+    return 1 - 2 * ratio((held * middle).sum(axis=0), total)
 
 
-def _by_rows(judged: Judged, value: "Statistic") -> Statistic:
-    """Turn a function of (r, n) weights of rows into one of weights of members, some of them at a time."""
+def _by_rows(judged: Judged, value: Callable[[Floats], Floats]) -> Statistic:
+    """Turn a function of (n, r) weights of rows into one of (r, members) weights, some of them at a time."""
     member = judged.ground.member
 
     def statistic(weights: Floats) -> Floats:
         out = np.full(len(weights), np.nan)
         if len(member):
             for chunk in chunks(len(weights), len(member)):
-                out[chunk] = value(weights[chunk][:, member])
+                out[chunk] = value(np.ascontiguousarray(weights[chunk].T)[member])
         return out
 
     return statistic

@@ -1,7 +1,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -9,6 +9,7 @@ from recsys.core.errors import ConfigError
 from recsys.core.frames import Example, TrainingSet
 from recsys.core.task import Task
 from recsys.core.time import AsOf
+from recsys.evaluation.importance import Explanation, explain
 from recsys.models.contract import Model, Trainer
 
 STEP = 28
@@ -65,10 +66,14 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Scorers over the same cutoffs, rows and labels; folds oldest test first, each with the same scorers."""
+    """Scorers over the same cutoffs, rows and labels; folds oldest test first, each with the same scorers.
+
+    explanation: of one scorer at the newest test, where that was asked for.
+    """
 
     task: Task
     folds: tuple[FoldResult, ...]
+    explanation: Explanation | None = field(default=None, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,6 +160,7 @@ def backtest(
     teaching: Callable[[AsOf], Example] | None = None,
     carry: Sequence[str] = (),
     truth: Callable[[AsOf], pd.DataFrame] | None = None,
+    explained: str = "",
 ) -> Backtest:
     """Fit every trainer on each fold's training cutoffs, labelled as they were known at its test, and score its rows.
 
@@ -163,10 +169,12 @@ def backtest(
     carry: features of the rows to keep beside the keys, for slices; those that the rows do not have are left out. What
         tells repeat from explore is always kept.
     truth: for `FoldResult.truth`.
+    explained: the trainer whose model of the newest fold is explained on that fold's rows; "" = none.
     """
     if not trainers or not folds:
         raise ConfigError("trainers" if not trainers else "folds", "must not be empty")
     results = []
+    explanation = None
     total = len(folds) * len(trainers) * 2
     for number, fold in enumerate(folds):
         done = number * len(trainers) * 2
@@ -188,12 +196,15 @@ def backtest(
             table = model.score(test.rows).table
             seconds = time.perf_counter() - began
             scored[name] = Result(table[list(task.scores)].reset_index(drop=True), fit_seconds, seconds)
-        kept = [name for name in dict.fromkeys((*REPEATS.values(), *carry)) if name in test.rows.values]
+        wanted = [name for name in dict.fromkeys((*REPEATS.values(), *carry)) if name in test.rows.values]
+        kept = [name for name in wanted if name not in test.rows.keys and name not in test.labels.y]
         parts = [test.rows.keys, test.labels.y, test.rows.values[kept]]
         rows = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+        if explained in models and fold is folds[-1]:
+            explanation = explain(models[explained][0], test.rows)
         results.append(FoldResult(fold, rows, scored, truth(fold.test) if truth else None))
     progress(total, total, "done")
-    return Backtest(task, tuple(results))
+    return Backtest(task, tuple(results), explanation)
 
 
 def _steps(needs: int, step: int) -> int:

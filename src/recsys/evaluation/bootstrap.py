@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from recsys.evaluation.metrics import Metric
 
 RESAMPLES = 300
 LEVEL = 0.95
+
+Verdict = Literal["beats", "no difference", "worse"]
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,11 @@ def paired(
     weights = member_weights(ours[0].ground.members, resamples=resamples, seed=seed)
     samples = metric.weigh(ours, weights) - metric.weigh(theirs, weights)
     return interval(metric.value(ours) - metric.value(theirs), samples, level=level)
+
+
+def verdict_of(difference: Interval, better: int) -> Verdict:
+    """Read a difference's interval; better is 1 when larger values are better, -1 when smaller ones are."""
+    low, high = sorted((difference.low * better, difference.high * better))
+    if low > 0:
+        return "beats"
+    return "worse" if high < 0 else "no difference"

@@ -17,7 +17,7 @@ POINTS = 101
 class Reliability:
     """Promised against kept, in bins of equal mass, lowest first.
 
-    predicted, observed, count: (b,) mean score, share of outcomes and rows of each bin.
+    predicted, observed, count: (b,) mean score, share of outcomes (or mean amount) and rows of each bin.
     """
 
     predicted: tuple[float, ...]
@@ -27,7 +27,9 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Gain:
-    """Share of all positives reached when a share of the rows is taken, best score first; ties in equal parts.
+    """Share of all positives, or of all amounts, reached when a share of the rows is taken, best score first.
+
+    Ties are taken in equal parts.
 
     taken, reached: (p,) from 0 to 1.
     """
@@ -37,7 +39,7 @@ class Gain:
 
 
 def reliability(score: Floats, y: Floats, *, bins: int = BINS) -> Reliability:
-    """Bin (n,) scores as the calibration error does and compare with (n,) outcomes 0 or 1."""
+    """Bin (n,) scores as the calibration error does and compare with (n,) outcomes 0 or 1, or amounts."""
     number = equal_mass_bins(score, bins)
     count = np.bincount(number)
     held = count > 0
@@ -47,7 +49,7 @@ def reliability(score: Floats, y: Floats, *, bins: int = BINS) -> Reliability:
 
 
 def gain(score: Floats, y: Floats, *, points: int = POINTS) -> Gain:
-    """Cumulative gain of (n,) scores against (n,) outcomes 0 or 1; empty when nothing happened."""
+    """Cumulative gain of (n,) scores against (n,) outcomes 0 or 1, or amounts; empty when nothing happened."""
     if not y.sum():
         return Gain((), ())
     order = np.argsort(-score, kind="stable")
@@ -58,22 +60,22 @@ def gain(score: Floats, y: Floats, *, points: int = POINTS) -> Gain:
     return Gain(tuple(grid.tolist()), tuple(np.interp(grid, taken, reached).tolist()))
 
 
-def reliability_figure(curves: Mapping[str, Reliability], title: str) -> Figure:
+def reliability_figure(curves: Mapping[str, Reliability], title: str, *, of: str = "probability") -> Figure:
     """Draw promised against kept for each scorer; the first one stands out."""
-    figure, axes = _canvas(title)
+    figure, axes = canvas(title)
     top = max([0.01, *(value for curve in curves.values() for value in (*curve.predicted, *curve.observed))])
     axes.plot([0, top], [0, top], color="0.7", linewidth=1, linestyle="--")
     _lines(axes, {name: (curve.predicted, curve.observed) for name, curve in curves.items()}, marker="o")
-    axes.set(xlabel="mean predicted probability", ylabel="share observed")
+    axes.set(xlabel=f"mean {of} predicted", ylabel=f"mean {of} observed")
     return figure
 
 
-def gain_figure(curves: Mapping[str, Gain], title: str) -> Figure:
+def gain_figure(curves: Mapping[str, Gain], title: str, *, of: str = "positives") -> Figure:
     """Draw the gain curve of each scorer; the first one stands out."""
-    figure, axes = _canvas(title)
+    figure, axes = canvas(title)
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--")
     _lines(axes, {name: (curve.taken, curve.reached) for name, curve in curves.items()}, marker="")
-    axes.set(xlabel="share of rows taken, best first", ylabel="share of positives reached")
+    axes.set(xlabel="share of rows taken, best first", ylabel=f"share of {of} reached")
     return figure
 
 
@@ -84,8 +86,9 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _canvas(title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
+def canvas(title: str, *, width: float = 6, height: float = 4.6) -> tuple[Figure, Axes]:
+    """Make an empty picture of so many inches with a title and a faint grid."""
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title)

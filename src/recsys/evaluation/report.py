@@ -1,27 +1,31 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from recsys.core.errors import ConfigError
+from recsys.core.time import AsOf
 from recsys.evaluation.backtest import Backtest
-from recsys.evaluation.bootstrap import RESAMPLES, Interval, interval, member_weights
+from recsys.evaluation.bootstrap import RESAMPLES, Interval, Verdict, interval, member_weights, verdict_of
 from recsys.evaluation.calibration import Gain, Reliability, gain, reliability
+from recsys.evaluation.card import Card, card_of
+from recsys.evaluation.importance import Explanation, Importance, importances
 from recsys.evaluation.judged import Floats, Judged, judge, stacked
 from recsys.evaluation.metrics import Metric, metric_of, metrics_of
+from recsys.evaluation.slices import Slice, slices
 
-Verdict = Literal["beats", "no difference", "worse"]
 REPURCHASE_DAYS = 14  # what `score` promises in the repurchase task
+CALIBRATION = ("ece", "decile_error")  # a task with one of these has its peers' promises judged too
 
 
 @dataclass(frozen=True)
 class Cutoff:
     """One test cutoff.
 
-    trains: ISO days of the training cutoffs. rows: rows tested. positives: how many of them happened.
+    trains: ISO days of the training cutoffs. rows: rows tested. positives: in how many of them it happened, or an
+    amount came.
     """
 
     test: str
@@ -63,7 +67,11 @@ class Comparison:
 class Report:
     """All that a back-test says of a model beside its peers.
 
-    metric: the one that decides.
+    metric: the one that decides. of: what a score speaks of, "probability" or "money".
+    card: what the model is for and where it ends.
+    slices: the deciding metric on parts of the rows, beside the best peer.
+    importance: the features by what they add to the scores of the newest test; explanation: what that was read off,
+        for pictures alone; both empty when the back-test explained nothing.
     reliability, gain: of all cutoffs' rows together, by scorer. Scores that are no probabilities have no reliability,
         nor do peers where the task's metrics do not judge probabilities.
     versions: what was measured (data digest, code version ...).
@@ -78,12 +86,28 @@ class Report:
     comparisons: tuple[Comparison, ...]
     reliability: Mapping[str, Reliability]
     gain: Mapping[str, Gain]
+    card: Card
+    of: str = "probability"
+    slices: tuple[Slice, ...] = ()
+    importance: tuple[Importance, ...] = ()
+    explanation: Explanation | None = field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def scorer(self, name: str) -> Scorer:
         """Return one scorer by name."""
         return next(scorer for scorer in self.scorers if scorer.name == name)
+
+    @property
+    def best_peer(self) -> str:
+        """The peer with the best pooled deciding metric; "" when there is none."""
+        better = metric_of(self.task, self.metric).better
+        known = [one for one in self.scorers if one.name != self.model and math.isfinite(one.pooled[self.metric].value)]
+        return max(known, key=lambda one: better * one.pooled[self.metric].value).name if known else ""
+
+    def against(self, peer: str) -> Comparison:
+        """Return the comparison with a peer in the deciding metric."""
+        return next(found for found in self.comparisons if (found.peer, found.metric) == (peer, self.metric))
 
     @property
     def flat(self) -> dict[str, float]:
@@ -101,9 +125,11 @@ def build_report(
     resamples: int = RESAMPLES,
     seed: int = 0,
     versions: Mapping[str, str] | None = None,
+    taught: Sequence[AsOf] = (),
 ) -> Report:
     """Judge all scorers of a back-test and compare `model` with each of the others.
 
+    versions: what was measured. taught: cutoffs that taught the model that is put to use, for its card.
     `ConfigError` when the back-test has no scorer of that name.
     """
     if model not in test.names:
@@ -125,7 +151,7 @@ def build_report(
     )
     every = {name: stacked(parts) for name, parts in judged.items()}
     y = {name: _outcome(part) for name, part in every.items()}
-    return Report(
+    report = Report(
         task=test.task.name,
         horizon=test.task.horizon,
         metric=metric_of(test.task.name, test.task.metric).name,
@@ -136,17 +162,24 @@ def build_report(
         reliability={
             name: reliability(part.score(), y[name])
             for name, part in _model_first(every, model).items()
-            if _probable(part) and (name == model or "ece" in pooled[model])
+            if _promises(part) and (name == model or any(metric in pooled[model] for metric in CALIBRATION))
         },
         gain={name: gain(part.score(), y[name]) for name, part in _model_first(every, model).items()},
+        card=card_of(test.task, (), taught),
+        of="money" if "money" in every[model].ground.rows else "probability",
+        importance=importances(test.explanation) if test.explanation else (),
+        explanation=test.explanation,
         notes=test.notes,
         versions=dict(versions or {}),
     )
+    parts = slices(test, model, report.best_peer, resamples=resamples, seed=seed)
+    report = replace(report, slices=parts)
+    return replace(report, card=card_of(test.task, _findings(report), taught))
 
 
 def to_json(report: Report) -> str:
-    """Write a report as JSON; undefined numbers are null."""
-    return json.dumps(_plain(asdict(report)), indent=1, ensure_ascii=False, allow_nan=False)
+    """Write a report as JSON, without its explanation; undefined numbers are null."""
+    return json.dumps(_plain(asdict(replace(report, explanation=None))), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _samples(metric: Metric, parts: Sequence[Judged], weights: Floats) -> Floats:
@@ -176,28 +209,39 @@ def _compare(
     return Comparison(metric.name, peer, difference, verdict_of(difference, metric.better))
 
 
-def verdict_of(difference: Interval, better: int) -> Verdict:
-    """Read a difference's interval; better is 1 when larger values are better, -1 when smaller ones are."""
-    low, high = sorted((difference.low * better, difference.high * better))
-    if low > 0:
-        return "beats"
-    return "worse" if high < 0 else "no difference"
+def _findings(report: Report) -> list[str]:
+    """Say in words where the measurement found the model wanting."""
+    found = [f"{note[0].upper()}{note[1:]}." for note in report.notes]
+    for peer in (scorer.name for scorer in report.scorers if scorer.name != report.model):
+        known = report.against(peer)
+        gap = known.difference
+        if known.verdict != "beats" and math.isfinite(gap.low):
+            word = "is worse than" if known.verdict == "worse" else "does not beat"
+            found.append(
+                f"In {report.metric} it {word} {peer}: the difference is {gap.value:+.4f} "
+                f"[{gap.low:+.4f}, {gap.high:+.4f}]."
+            )
+    worse = [f"{part.cut}, {part.part}" for part in report.slices if part.verdict == "worse"]
+    return [*found, *(f"On some rows it is worse than {report.best_peer}: {name}." for name in worse)]
 
 
 def _cutoff(test: Backtest, number: int, part: Judged) -> Cutoff:
     fold = test.folds[number].fold
     return Cutoff(
-        str(fold.test), tuple(str(day) for day in fold.trains), len(part.ground), int(np.nansum(_outcome(part)))
+        str(fold.test), tuple(str(day) for day in fold.trains), len(part.ground), int((_outcome(part) > 0).sum())
     )
 
 
 def _outcome(part: Judged) -> Floats:
+    if "money" in part.ground.rows:
+        return part.ground.rows["money"].to_numpy(np.float64)
     return part.ground.outcome(None if "y" in part.ground.rows else REPURCHASE_DAYS)
 
 
-def _probable(part: Judged) -> bool:
-    score = part.score()
-    return len(score) > 0 and bool(((score >= 0) & (score <= 1)).all())
+def _promises(part: Judged) -> bool:
+    """Tell whether the scores are on the scale of the outcomes: amounts, or probabilities."""
+    score, most = part.score(), np.inf if "money" in part.ground.rows else 1
+    return len(score) > 0 and bool(((score >= 0) & (score <= most)).all())
 
 
 def _model_first(parts: Mapping[str, Judged], model: str) -> dict[str, Judged]:

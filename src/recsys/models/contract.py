@@ -44,6 +44,15 @@ class Explained(Protocol):
         ...
 
 
+@runtime_checkable
+class Grown(Protocol):
+    """A model of trees that can say what its splits gained."""
+
+    def gain(self) -> dict[str, float]:
+        """Feature -> total gain of the splits on it, in the trees that `score` rests on."""
+        ...
+
+
 class Trainer(Protocol):
     """A configured, unfitted model; the same seed and the same training set give the same model."""
 

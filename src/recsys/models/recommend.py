@@ -62,6 +62,10 @@ class RecommendModel:
         """Tell what each feature adds to the score: see `Explained`."""
         return self.boosted.contributions(rows)
 
+    def gain(self) -> dict[str, float]:
+        """Tell what the splits gained: see `Grown`."""
+        return self.boosted.gain()
+
     def save(self, folder: Path) -> None:
         """Write the trees and the calibration."""
         save_model(folder, FORMAT, Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted}))

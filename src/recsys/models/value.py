@@ -130,6 +130,10 @@ class ValueModel:
         """Tell what each feature adds to the log of the money: see `Explained`."""
         return self.money.contributions(rows)
 
+    def gain(self) -> dict[str, float]:
+        """Tell what the splits gained: see `Grown`."""
+        return self.money.factor.gain()
+
     def save(self, folder: Path) -> None:
         """Write the two paces and the three ensembles."""
         state = {"money": self.money.pace.to_data(), "purchases": self.purchases.pace.to_data()}

@@ -4,6 +4,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+from scipy.special import hyp2f1
 
 from recsys.evaluation.peers.bgnbd import BgNbd, Histories, fit_bgnbd
 
@@ -78,6 +79,36 @@ def test_the_chance_of_no_purchase_averages_over_rates_and_leavers(x: int, t_x: 
 
     assert TRUE.no_purchase(past, AHEAD)[0] == pytest.approx(slow, rel=0.02)
     assert TRUE.log_likelihood(past)[0] == pytest.approx(np.log((alive + gone).mean()), abs=0.05)
+
+
+CDNOW = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)  # in weeks, as published
+
+
+def test_the_purchases_expected_are_those_published() -> None:
+    """Fader, Hardie, Lee, Implementing the BG/NBD Model in Excel, 2005: a customer of 2 purchases, 39 weeks ahead."""
+    past = Histories(np.array([2.0]), np.array([30.43]), np.array([38.86]))
+
+    assert CDNOW.purchases(past, 39.0)[0] == pytest.approx(1.226, abs=5e-4)
+
+
+@pytest.mark.parametrize("model", [TRUE, CDNOW, BgNbd(r=1.4, alpha=9.0, a=0.01, b=5.0)])
+def test_the_purchases_expected_follow_the_papers_formula(model: BgNbd) -> None:
+    x, t_x, total = np.array([0.0, 1, 3, 12, 40]), np.array([0.0, 5, 30, 90, 118]), np.array([100.0, 60, 31, 120, 120])
+    for ahead in (1.0, 28.0, 90.0):
+        turn = model.alpha + total + ahead
+        series = hyp2f1(model.r + x, model.b + x, model.a + model.b + x - 1, ahead / turn)
+        alive = 1 - ((model.alpha + total) / turn) ** (model.r + x) * series
+        odds = model.a / np.maximum(model.b + x - 1, 1e-9)
+        gone = np.where(x > 0, odds * ((model.alpha + total) / (model.alpha + t_x)) ** (model.r + x), 0.0)
+        paper = (model.a + model.b + x - 1) / (model.a - 1) * alive / (1 + gone)
+
+        assert model.purchases(Histories(x, t_x, total), ahead) == pytest.approx(paper, rel=2e-3)
+
+
+def test_long_histories_do_not_overflow() -> None:
+    past = Histories(np.array([3000.0]), np.array([3999.0]), np.array([4000.0]))
+
+    assert TRUE.purchases(past, 90.0)[0] == pytest.approx(90 * 3000 / 4000, rel=0.05)
 
 
 def test_the_chance_to_be_seen_lately_is_the_share_simulated(customers: tuple[Histories, np.ndarray]) -> None:

@@ -11,6 +11,7 @@ from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.frames import Example, Labels, Rows, TrainingSet
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, backtest
+from recsys.evaluation.metrics import LISTED
 from recsys.evaluation.peers import PEERS, load_peer, peers_of, simplest
 from recsys.evaluation.peers.repurchase import fit_gamma
 from recsys.features.catalog import features_of
@@ -45,6 +46,10 @@ def example(task_name: str, as_of: AsOf = FIRST, *, size: int = 600, seed: int =
     if task_name == "repurchase":
         days = np.floor(rng.exponential(20 + frame["category_median_gap"].fillna(10).to_numpy()))
         y = pd.DataFrame({"days": np.where(days < 56, days, np.nan), "observed": np.full(size, 56.0)})
+    elif task_name == "value":
+        purchases = rng.poisson(rng.gamma(1.0, 5.0, size)).astype(float)
+        money = purchases * np.round(rng.gamma(3.0, 10.0, size), 2)
+        y = pd.DataFrame({"purchases": purchases, "money": money, "margin": 0.25 * money})
     else:
         y = pd.DataFrame({"y": (rng.random(size) < 0.2).astype(float)})
     window = Window.after(as_of, days=task.horizon)
@@ -82,11 +87,33 @@ def test_a_peer_keeps_the_promises_of_a_model(task: str, name: str, tmp_path: Pa
     assert peer.rule.source
 
 
-@pytest.mark.parametrize(("task", "name"), [pair for pair in EVERY if pair[0] != "recommend"])
+@pytest.mark.parametrize(("task", "name"), [pair for pair in EVERY if pair[0] not in (*LISTED, "value")])
 def test_a_peer_tells_probabilities(task: str, name: str) -> None:
     score = peers_of(task_of(task))[name].fit(training(task)).score(example(task, seed=3).rows).table["score"]
 
     assert ((score >= 0) & (score <= 1)).all()
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in PEERS["value"]])
+def test_value_peers_tell_amounts_and_everybodys_share_of_margin(name: str) -> None:
+    table = peers_of(task_of("value"))[name].fit(training("value")).score(example("value", seed=4).rows).table
+
+    assert (table[["score", "purchases"]] >= 0).all(axis=None)
+    assert table["margin"].to_numpy() == pytest.approx(0.25 * table["score"])
+
+
+def test_a_members_pace_goes_on_over_the_horizon() -> None:
+    rows = example("value", seed=5).rows
+    rows.values.loc[0, ["money", "money_90d", "days_since_first_purchase"]] = [300.0, 60.0, 300.0]
+    rows.values.loc[1, ["money", "money_90d", "days_since_first_purchase"]] = [30.0, 30.0, 3.0]
+
+    ever, lately = (
+        peers_of(rows.task)[name].fit(training("value")).score(rows).table["score"]
+        for name in ("own_mean", "own_mean_90d")
+    )
+
+    assert (ever[0], lately[0]) == (pytest.approx(90), pytest.approx(60))
+    assert ever[1] == lately[1] == pytest.approx(30 * 90 / 28)  # known for 3 days, taken as 28
 
 
 @pytest.mark.parametrize("name", [rule.name for rule in PEERS["repurchase"]])

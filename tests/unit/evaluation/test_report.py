@@ -9,13 +9,13 @@ import pytest
 from recsys.core.errors import ArtifactError, ConfigError
 from recsys.core.folders import write_folder
 from recsys.evaluation.backtest import REPEATS, Backtest
-from recsys.evaluation.bootstrap import Interval
+from recsys.evaluation.bootstrap import Interval, verdict_of
 from recsys.evaluation.gate import no_worse
 from recsys.evaluation.judged import judge
 from recsys.evaluation.metrics import metric_of, metrics_of
 from recsys.evaluation.page import to_html, to_markdown
 from recsys.evaluation.record import load_backtest, save_backtest
-from recsys.evaluation.report import build_report, to_json, verdict_of
+from recsys.evaluation.report import build_report, to_json
 from tests.unit.evaluation.made import churn_backtest, fold_of, only, task_of
 
 KEYS = ["member_id", "product_id"]

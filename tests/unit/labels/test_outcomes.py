@@ -11,6 +11,7 @@ from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.core.time import Window
 from recsys.data.tables import Tables
+from recsys.labels.margins import Margins
 from recsys.labels.outcomes import label
 from tests.shop import at, store
 
@@ -18,6 +19,7 @@ HORIZON = 14
 NOW = 20
 KEYS = {
     "churn": ("member_id",),
+    "value": ("member_id",),
     "repurchase": ("member_id", "category"),
     "new_product": ("member_id", "product_id"),
     "recommend": ("member_id", "product_id"),
@@ -80,6 +82,35 @@ def test_a_product_is_bought_in_the_window_or_not(tables: Tables) -> None:
     assert label(tables, rows(tables, "new_product", pairs)).y["y"].tolist() == [1, 0, 0, 1, 1]
 
 
+def test_value_is_the_days_the_money_and_what_is_left_of_it(tmp_path: Path) -> None:
+    """Costs are 70% of the list price unless a category says otherwise; a discount comes out of the margin alone."""
+    lines = [
+        ("a", "tea", at(NOW, 0), 8.0, 2.0, False),
+        ("a", "cup", at(NOW, 23.9), 10.0, 0.0, False),
+        ("a", "tea", at(NOW + HORIZON - 1), 4.0, 6.0, False),
+        ("a", "tea", at(NOW + 1), 50.0, 0.0, True),
+        ("a", "tea", at(NOW + HORIZON, 0), 99.0, 0.0, False),
+        ("a", "tea", at(NOW - 1, 23.9), 99.0, 0.0, False),
+        ("b", "loose", at(NOW + 1), 10.0, 0.0, False),
+        ("z", "cup", at(0), 1.0, 0.0, False),
+        ("z", "cup", at(NOW + 39), 1.0, 0.0, False),
+    ]
+    names = ["member_id", "product_id", "ordered_at", "amount", "discount", "is_return"]
+    orders = pd.DataFrame(lines, columns=names)
+    orders = orders.assign(order_id=[str(number) for number in range(len(orders))], quantity=1.0)
+    products = pd.DataFrame({"product_id": ["tea", "cup", "loose"], "category": ["drinks", "ware", None]})
+    shop = store(tmp_path, {"orders": orders, "products": products})
+    wanted = rows(shop, "value", [("a",), ("b",), ("z",)])
+
+    y = label(shop, wanted).y
+    assert list(y) == ["purchases", "money", "margin"]
+    assert y["purchases"].tolist() == [2, 1, 0]
+    assert y["money"].tolist() == [22, 10, 0]
+    assert y["margin"].to_numpy() == pytest.approx([(8 - 7) + (10 - 7) + (4 - 7), 3, 0])
+    other = label(shop, wanted, Margins(share=0.5, categories={"drinks": 1.0, "nothing": 0.1})).y
+    assert other["margin"].to_numpy() == pytest.approx([8 + 5 + 4, 5, 0])
+
+
 def test_the_next_basket_is_the_first_purchase_day_of_the_window(tables: Tables) -> None:
     pairs = [("f", "tea"), ("f", "cup"), ("f", "loose"), ("f", "unlisted"), ("b", "tea"), ("a", "tea")]
     y = label(tables, rows(tables, "recommend", pairs)).y
@@ -129,6 +160,7 @@ def test_no_rows_no_labels(tables: Tables, name: str) -> None:
     y = label(tables, rows(tables, name, [])).y
     assert len(y) == 0
     columns = {"repurchase": ["days", "observed"], "recommend": ["y", "soon"], "recommend_subcategory": ["y", "soon"]}
+    columns["value"] = ["purchases", "money", "margin"]
     assert list(y) == columns.get(name, ["y"])
 
 

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from recsys.core.errors import ArtifactError
 from recsys.models import churn
-from recsys.models.boosted import Boosted, BoosterConfig, grow
+from recsys.models.boosted import SQUARES, Binned, Boosted, BoosterConfig, Objective, grow
 from recsys.models.encoding import Encoder
 from tests.unit.models.made import make_binary, make_rows
 
@@ -43,6 +43,29 @@ def test_rows_of_no_weight_teach_nothing() -> None:
     flipped = np.where(weight > 0, y, 1 - y)
     first, second = (grow(encoder, [training.values], truth, CONFIG, weight) for truth in (y, flipped))
     np.testing.assert_array_equal(first.predict(training.values), second.predict(training.values))
+
+
+def test_trees_of_amounts_tell_factors_on_what_they_start_from() -> None:
+    """The amounts are twice what was expected where `strong` is above 0, and as expected elsewhere."""
+    training = make_binary(churn.TASK, 4000, cutoffs=1)
+    values, rng = training.values, np.random.default_rng(3)
+    expected = rng.uniform(1, 50, len(values))
+    factor = np.where(values["strong"] > 0, 2.0, 1.0)
+    amounts = expected * factor * rng.gamma(2.0, 0.5, len(values)) * (rng.random(len(values)) < 0.5) * 2
+    encoder = Encoder.learn(training.specs, [values])
+    binned = Binned(encoder, encoder.encode([values]), CONFIG, Objective("tweedie", 1.5))
+    told = binned.grow(amounts, start=np.log(expected)).predict(values)
+    assert told[factor > 1].mean() == pytest.approx(2, abs=0.15)
+    assert told[factor == 1].mean() == pytest.approx(1, abs=0.1)
+
+
+def test_trees_of_shares_tell_means_and_may_be_below_nothing() -> None:
+    training = make_binary(churn.TASK, 2000, cutoffs=1)
+    share = np.where(training.values["strong"] > 0, 0.4, -0.1)
+    encoder = Encoder.learn(training.specs, [training.values])
+    config = CONFIG.model_copy(update={"rounds": 100, "feature_share": 1.0})
+    told = Binned(encoder, encoder.encode([training.values]), config, SQUARES).grow(share).predict(training.values)
+    assert told == pytest.approx(share, abs=0.05)
 
 
 def test_trees_of_other_features_are_refused(tmp_path: Path) -> None:
