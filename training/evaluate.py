@@ -53,7 +53,7 @@ def tested(
     laid: tuple[Fold, ...],
     progress: Progress,
     *,
-    explained: str = "",
+    explained: str,
 ) -> Backtest:
     """Back-test trainers over folds of one task's examples.
 

@@ -174,7 +174,7 @@ def _try(
     parts: list[Backtest] = []
     numbers: dict[str, float] = {}
     for place, fold in enumerate(on.folds):
-        parts.append(tested(on.examples, trainer, (fold,), lambda _done, _total, _what: None))
+        parts.append(tested(on.examples, trainer, (fold,), lambda _done, _total, _what: None, explained=""))
         value = metric.value(judge(parts[-1])[recipe.task.name])
         numbers[f"{metric.name}_{fold.test}"] = value
         if math.isfinite(value):
