@@ -1,6 +1,6 @@
 """BG/NBD against simulated customers and against plain averaging over rates and chances to leave."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -9,13 +9,19 @@ from scipy.special import hyp2f1
 from recsys.evaluation.peers.bgnbd import BgNbd, Histories, fit_bgnbd
 
 TRUE = BgNbd(r=0.8, alpha=20.0, a=0.8, b=2.5)
+CDNOW = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)  # in weeks, as published
 AHEAD = 28.0
 
 
-def simulate(model: BgNbd, customers: int, *, seed: int, until: float = 365.0) -> tuple[Histories, np.ndarray]:
-    """Let customers buy and leave; return their pasts and whether each bought in the AHEAD days after."""
+def simulate(
+    model: BgNbd, customers: int, *, seed: int, known: tuple[float, float] = (30.0, 365.0)
+) -> tuple[Histories, np.ndarray]:
+    """Let customers buy and leave; return their pasts and whether each bought in the AHEAD days after.
+
+    known: the shortest and the longest time from a first purchase to now.
+    """
     rng = np.random.default_rng(seed)
-    total = rng.uniform(30, until, customers)
+    total = rng.uniform(*known, customers)
     x, t_x, later = np.zeros(customers), np.zeros(customers), np.zeros(customers, dtype=bool)
     for number in range(customers):
         rate, leave = rng.gamma(model.r) / model.alpha, rng.beta(model.a, model.b)
@@ -44,6 +50,44 @@ def test_the_fit_finds_the_simulated_parameters(customers: tuple[Histories, np.n
     found = fit_bgnbd(customers[0])
 
     assert astuple(found) == pytest.approx(astuple(TRUE), rel=0.15)
+
+
+def test_the_fit_finds_the_published_parameters_within_its_standard_errors() -> None:
+    """As many customers as the CDNOW file has, over as many weeks, drawn from the parameters published for it."""
+    published = np.log(astuple(CDNOW))
+    errors = []
+    for seed in range(4):
+        past, _ = simulate(CDNOW, 2357, seed=seed, known=(27.0, 39.0))
+        found = np.log(astuple(fit_bgnbd(past)))
+        errors.append((found - published) / standard_errors(past, found))
+
+    assert np.abs(errors).max() < 3
+    assert 0.4 < np.sqrt(np.mean(np.square(errors))) < 1.8  # neither lucky nor biased
+
+
+def standard_errors(past: Histories, logs: np.ndarray, step: float = 1e-3) -> np.ndarray:
+    """Standard errors of the parameters' logs, from second differences of the likelihood."""
+
+    def loss(at: np.ndarray) -> float:
+        return -float(BgNbd(*np.exp(at)).log_likelihood(past).sum())
+
+    moves = step * np.eye(4)
+    second = [
+        [loss(logs + i + j) - loss(logs + i - j) - loss(logs - i + j) + loss(logs - i - j) for j in moves]
+        for i in moves
+    ]
+    return np.asarray(np.sqrt(np.diag(np.linalg.inv(np.array(second) / (4 * step**2)))))
+
+
+def test_the_fit_is_the_top_of_the_likelihood(customers: tuple[Histories, np.ndarray]) -> None:
+    past = pick(customers[0], np.arange(len(customers[0].x)) % 5 == 0)
+    best = fit_bgnbd(past)
+    top = best.log_likelihood(past).sum()
+
+    for name in ("r", "alpha", "a", "b"):
+        for factor in (0.9, 0.97, 1.03, 1.1):
+            moved = replace(best, **{name: getattr(best, name) * factor})
+            assert moved.log_likelihood(past).sum() < top + 1e-4, (name, factor)
 
 
 def test_the_fit_on_recent_buyers_alone_finds_them_too(customers: tuple[Histories, np.ndarray]) -> None:
@@ -79,9 +123,6 @@ def test_the_chance_of_no_purchase_averages_over_rates_and_leavers(x: int, t_x: 
 
     assert TRUE.no_purchase(past, AHEAD)[0] == pytest.approx(slow, rel=0.02)
     assert TRUE.log_likelihood(past)[0] == pytest.approx(np.log((alive + gone).mean()), abs=0.05)
-
-
-CDNOW = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)  # in weeks, as published
 
 
 def test_the_purchases_expected_are_those_published() -> None:
