@@ -29,6 +29,7 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
 
     p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 does not run out and was bought by
     everybody 5 days ago, p010's stock is unknown. The last member opted out; the one before is known but has no lists.
+    The children of members 10 to 19 outgrow category 0 on as_of, for category 1, and that 12 days later, for another.
     """
     random = np.random.default_rng(seed)
     listed = [member_id(n) for n in range(MEMBERS - 2)]
@@ -115,6 +116,12 @@ def _repurchase(random: np.random.Generator, members: list[str]) -> pd.DataFrame
     p7, p14, p28 = np.sort(random.uniform(size=(3, len(frame))), axis=0)
     frame = frame.assign(score=p14, p7=p7, p14=p14, p28=p28, median_days=10.0, low_days=2.0, high_days=30.0)
     frame.loc[p28 < 0.5, ["median_days", "high_days"]] = np.nan
+    frame = frame.assign(need_ends_day=np.nan, next_category=None)
+    ends = {0: AS_OF.number, 1: AS_OF.number + 12}
+    for n, day in ends.items():
+        own = frame["category"].eq(category(n)) & frame["member_id"].isin(members[10:20])
+        frame.loc[own, "need_ends_day"] = day
+        frame.loc[own, "next_category"] = category(n + 1) if n == 0 else "category to come"
     return frame
 
 

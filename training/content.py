@@ -11,6 +11,7 @@ from recsys.data.engine import day_number
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
+from recsys.features.life_stage import needs
 from training.tags import member_tags
 from training.tracking import Registered
 
@@ -65,17 +66,23 @@ def content(
     scores: task -> its score table of the same day. champions: task -> the model that made it.
     """
     snapshot = tables.at(folder.as_of)
+    known = needs(snapshot)
+    outgrown = known[known["ends_day"] <= folder.as_of.number]
+    repurchase = with_needs(scores["repurchase"], known)
+    lasting = repurchase[~(repurchase["need_ends_day"] <= folder.as_of.number)]
+    items = products(snapshot)
+    recommend = with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT))
     members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
         model_versions={task: champion.version for task, champion in champions.items()},
         horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
-        members=members.assign(tags=member_tags(members, scores)),
-        products=products(snapshot),
-        recommend=with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT)),
+        members=members.assign(tags=member_tags(members, {**scores, "repurchase": lasting})),
+        products=items,
+        recommend=not_due(recommend, items, outgrown),
         bought=bought(snapshot),
-        repurchase=scores["repurchase"],
+        repurchase=repurchase,
         churn=scores["churn"],
         value=scores["value"],
         new_product=scores["new_product"],
@@ -113,8 +120,8 @@ def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         "own_product_days_since_purchase": "days_since",
         "own_product_mean_gap": "mean_gap",
         "affinity_category_share": "category_share",
-        "neighbour_score": "neighbour_score",
-        "als_score": "als_score",
+        "own_product_neighbour_score": "neighbour_score",
+        "own_product_als_score": "als_score",
         "product_id": "product_id",
         "member_id": "member_id",
     }
@@ -131,3 +138,27 @@ def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     )
     told = table.drop(columns=["category_share", "neighbour_score", "als_score"])
     return told.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0))
+
+
+def not_due(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.DataFrame) -> pd.DataFrame:
+    """Take back that a product is due where the member's child has outgrown its category: it was merely bought before.
+
+    recommend: with reasons. items: product_id, category. outgrown: member_id, category.
+    """
+    category = recommend["product_id"].map(items.set_index("product_id")["category"])
+    pairs = pd.MultiIndex.from_arrays([recommend["member_id"], category])
+    over = pairs.isin(pd.MultiIndex.from_frame(outgrown[["member_id", "category"]]))
+    return recommend.assign(reason=recommend["reason"].mask(over & (recommend["reason"] == Reason.DUE), Reason.AGAIN))
+
+
+def with_needs(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Say of each member and category when the child outgrows it, and for what; columns as `Content.repurchase` says.
+
+    known: what `needs` lists.
+    """
+    keys = ["member_id", "category"]
+    table = scores.merge(known, how="left", on=keys, validate="many_to_one")
+    ends = table["ends_day"].astype(float)
+    follows = [None if pd.isna(category) else category for category in table["next_category"]]
+    texts = pd.Series(follows, index=table.index, dtype=object)
+    return table.drop(columns=["ends_day"]).assign(need_ends_day=ends, next_category=texts)

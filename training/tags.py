@@ -13,7 +13,7 @@ TOP_SHARE = 0.1
 def member_tags(members: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> "pd.Series[list[str]]":
     """Return each member's tags, a list in the order of `Tag`.
 
-    members: the features of the view member. scores: those of churn and repurchase, by task.
+    members: the features of the view member. scores: those of churn and, of needs that last, repurchase.
 
     high_churn_risk: churn score in the top tenth of those scored. lapsed: no purchase for 84 days, thus not scored.
     due_this_week: in some category as likely as not to buy within 7 days. newcomer: first purchase in the last 28 days.

@@ -99,7 +99,7 @@ def _repurchase(publication: Publication, ask: AudienceAsk) -> _Scored:
     name = f"p{14 if ask.within is None else ask.within}"
     if name not in publication.repurchase.columns:
         raise RequestError("within", "is none of 7, 14, 28")
-    return _pairs(publication.repurchase, category, name, is_probability=True)
+    return _pairs(publication.repurchase, category, name, is_probability=True, where=_lasting(publication))
 
 
 def _new_product(publication: Publication, ask: AudienceAsk) -> _Scored:
@@ -136,8 +136,16 @@ def _product(publication: Publication, ask: AudienceAsk) -> int:
     return row
 
 
-def _pairs(pairs: Ragged, other: int, column: str, *, is_probability: bool) -> _Scored:
-    at = np.flatnonzero(pairs.other == other)
+def _lasting(publication: Publication) -> "np.ndarray":
+    """(pairs of repurchase,) whether the need has not ended; an unknown end is none."""
+    return ~(publication.repurchase.columns["need_ends_day"] <= publication.as_of.number)
+
+
+def _pairs(
+    pairs: Ragged, other: int, column: str, *, is_probability: bool, where: "np.ndarray | None" = None
+) -> _Scored:
+    of_other = pairs.other == other
+    at = np.flatnonzero(of_other if where is None else of_other & where)
     scores = pairs.columns[column][at].astype(np.float64)
     return _Scored(column, pairs.groups(at), scores, is_probability, adds=is_probability)
 

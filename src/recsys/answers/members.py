@@ -88,18 +88,29 @@ def _next_purchases(publication: Publication, row: int, limit: int) -> tuple[Nex
     pairs = publication.repurchase
     span = pairs.span(row)
     values = {name: column[span][:limit].tolist() for name, column in pairs.columns.items()}
-    return tuple(
-        NextPurchase(
+    follows = publication.repurchase_next[span][:limit].tolist()
+    today = publication.as_of.number
+
+    def told(at: int, category: int) -> NextPurchase:
+        ends = values["need_ends_day"][at] - today
+        has_ended = ends <= 0
+        median, low, high = (
+            None if has_ended else _day(publication, values[name][at])
+            for name in ("median_days", "low_days", "high_days")
+        )
+        return NextPurchase(
             category=publication.categories[category],
             p7=values["p7"][at],
             p14=values["p14"][at],
             p28=values["p28"][at],
-            median_day=_day(publication, values["median_days"][at]),
-            low_day=_day(publication, values["low_days"][at]),
-            high_day=_day(publication, values["high_days"][at]),
+            median_day=median,
+            low_day=low,
+            high_day=high,
+            need_ends=_day(publication, ends),
+            next_category=publication.categories[follows[at]] if follows[at] >= 0 else None,
         )
-        for at, category in enumerate(pairs.other[span][:limit].tolist())
-    )
+
+    return tuple(told(at, category) for at, category in enumerate(pairs.other[span][:limit].tolist()))
 
 
 def _new_products(publication: Publication, row: int, limit: int) -> tuple[NewProduct, ...]:

@@ -231,11 +231,15 @@ class NextPurchase:
     p28: float
     """Probability of a purchase within 28 days."""
     median_day: str | None
-    """The day by which a purchase is as likely as not; null = beyond the model's horizon."""
+    """The day by which a purchase is as likely as not, at most a year ahead; null = the need has ended."""
     low_day: str | None
-    """Start of the 80% interval; null = beyond the horizon."""
+    """First day of the 80% interval; null = the need has ended."""
     high_day: str | None
-    """End of the 80% interval; null = beyond the horizon."""
+    """Last day of the 80% interval, at most a year ahead; null = the need has ended."""
+    need_ends: str | None
+    """The first day on which the member's child has outgrown the category, maybe past; null = none is known."""
+    next_category: str | None
+    """The category that takes its place then; null = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +314,7 @@ class MemberCard:
     value: Value | None
     """Null = not scored, as the member bought nothing for a year or no model was published."""
     next_purchases: tuple[NextPurchase, ...]
-    """Categories the member buys, the most likely next one first."""
+    """Categories the member buys, the most likely next one first; those whose need has ended come last."""
     new_products: tuple[NewProduct, ...]
     """Launches, the best fit first."""
     notable: tuple[Notable, ...]

@@ -50,7 +50,8 @@ class Publication:
     product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
     popular: product rows, the most popular first; popular_in: the same by category.
     sellable: in stock (or stock unknown), launched and not delisted on the day as_of.
-    recommend, new_product, bought: by member, of products; repurchase: by member, of categories.
+    recommend, new_product, bought: by member, of products; repurchase: by member, of categories, needs that have ended
+        last; repurchase_next: (pairs of repurchase,) places in `categories`, -1 = nothing takes the category's place.
     similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,).
     value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
@@ -81,6 +82,7 @@ class Publication:
     bought: Ragged
     new_product: Ragged
     repurchase: Ragged
+    repurchase_next: "np.ndarray"
     similar: Ragged
     together: Ragged
     churn: "np.ndarray"
@@ -195,6 +197,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         others = len(categories) if other == "category" else p
         return Ragged.open(folder, name, other=other, columns=columns, groups=groups, others=others)
 
+    repurchase = pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m)
+    nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories))
     recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
     return {
         "folder": folder,
@@ -220,7 +224,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(_REASONS)),
         "bought": pairs("bought", ("days_since",), other="product", groups=m),
         "new_product": pairs("new_product", ("score",), other="product", groups=m),
-        "repurchase": pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m),
+        "repurchase": repurchase,
+        "repurchase_next": nexts,
         "similar": pairs("similar", ("score",), other="product", groups=p),
         "together": pairs("together", ("score",), other="product", groups=p),
         "churn": open_array(folder, "churn_score", (m,)),

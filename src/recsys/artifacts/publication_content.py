@@ -106,8 +106,10 @@ class Content:
         Rows in any order; a pair at most once. Members' lists are cut by the writer's `keep`.
     bought: `member_id, product_id, days_since` the last purchase: what members bought within `BOUGHT_DAYS` days before
         as_of of products that do not run out. A pair at most once; never cut.
-    repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` days from
-        as_of to the next purchase day (NaN = beyond the horizon; low..high holds 80%).
+    repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` whole days
+        from as_of to the next purchase day (low..high holds 80%), `need_ends_day`, the number of the first mall day on
+        which the member's child has outgrown the category (NaN = it never does, or nothing is known), and
+        `next_category`, which takes its place then (None = none).
     churn: `member_id, score`, the probability of no purchase within the horizon.
     value: `member_id, score, purchases, margin`: money, purchase days and margin expected within the horizon.
     new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
@@ -155,7 +157,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "recommend": ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"),
     "bought": ("member_id", "product_id", "days_since"),
-    "repurchase": ("member_id", "category", "score", "p7", "p14", "p28", "median_days", "low_days", "high_days"),
+    "repurchase": (
+        "member_id",
+        "category",
+        "score",
+        "p7",
+        "p14",
+        "p28",
+        "median_days",
+        "low_days",
+        "high_days",
+        "need_ends_day",
+        "next_category",
+    ),
     "churn": ("member_id", "score"),
     "value": ("member_id", "score", "purchases", "margin"),
     "new_product": ("member_id", "product_id", "score"),

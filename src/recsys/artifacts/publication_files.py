@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever a file of the folder changes its meaning; a reader refuses every other number."""
 
 FEATURE_QUANTILES = 101
@@ -13,7 +13,7 @@ PRODUCT_NUMBERS = ("price", "stock", "launched_day", "delisted_day", "buyers_28"
 RECOMMEND_EVIDENCE = ("purchase_days", "days_since", "mean_gap")
 MEMBER_TEXTS = ("member_id", "tags")
 VALUE_NUMBERS = ("score", "purchases", "margin")
-REPURCHASE_NUMBERS = ("score", "p7", "p14", "p28", "median_days", "low_days", "high_days")
+REPURCHASE_NUMBERS = ("score", "p7", "p14", "p28", "median_days", "low_days", "high_days", "need_ends_day")
 
 
 def id_key(text: str) -> int:

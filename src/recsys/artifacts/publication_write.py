@@ -105,7 +105,8 @@ class _Writer:
         self.products = _in_key_order(content.products, "product_id")
         self.member_rows = pd.Index(self.members["member_id"])
         self.product_rows = pd.Index(self.products["product_id"])
-        names = pd.concat([self._category_of_products(), content.repurchase["category"]])
+        needed = content.repurchase
+        names = pd.concat([self._category_of_products(), needed["category"], needed["next_category"].dropna()])
         self.categories = pd.Index(sorted(names.unique()))
         self.brands = pd.Index(sorted(self._brand_of_products().dropna().unique()))
         self.dropped: dict[str, int] = {}
@@ -195,11 +196,13 @@ class _Writer:
         frame = self.content.repurchase.assign(member=self._member(self.content.repurchase))
         frame = frame.assign(category_row=self.categories.get_indexer(frame["category"]))
         self.dropped["repurchase"] = int((frame["member"] < 0).sum())
+        frame = frame.assign(ended=_floats(frame["need_ends_day"]) <= self.content.as_of.number)
         frame = frame[frame["member"] >= 0].sort_values(
-            ["member", "score", "category_row"], ascending=[True, False, True]
+            ["member", "ended", "score", "category_row"], ascending=[True, True, False, True]
         )
         self._save("repurchase_start", _starts(frame["member"].to_numpy(), len(self.members)))
         self._save("repurchase_category", frame["category_row"].to_numpy(dtype=np.int32))
+        self._save("repurchase_next", self.categories.get_indexer(frame["next_category"]).astype(np.int32))
         for name in REPURCHASE_NUMBERS:
             self._save(f"repurchase_{name}", _floats(frame[name]).astype(np.float32))
 

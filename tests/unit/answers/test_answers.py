@@ -101,6 +101,19 @@ class TestMemberCard:
             assert purchase.median_day == (None if beyond else str(AS_OF.day + timedelta(days=10)))
             assert purchase.high_day == (None if beyond else str(AS_OF.day + timedelta(days=30)))
 
+    def test_needs_are_told_and_one_that_has_ended_is_not_due_and_comes_last(self, publication: Publication) -> None:
+        purchases = member_card(publication, member_id(12), no_store, SETTINGS).next_purchases
+        told = {purchase.category: purchase for purchase in purchases}
+        assert purchases[-1].category == category(0)
+        ended, lasting = told[category(0)], told[category(1)]
+        assert (ended.need_ends, ended.next_category) == (str(AS_OF), category(1))
+        assert (ended.median_day, ended.low_day, ended.high_day) == (None, None, None)
+        assert (lasting.need_ends, lasting.next_category) == (str(AS_OF.plus(days=12)), "category to come")
+        assert lasting.low_day is not None
+        assert (told[category(2)].need_ends, told[category(2)].next_category) == (None, None)
+        chances = [purchase.p14 for purchase in purchases[:-1]]
+        assert chances == sorted(chances, reverse=True)
+
     @pytest.mark.parametrize(("n", "band"), [(0, "low"), (20, "low"), (30, "medium"), (37, "high")])
     def test_the_band_follows_the_rank_among_scored_members(self, publication: Publication, n: int, band: str) -> None:
         churn = member_card(publication, member_id(n), no_store, SETTINGS).churn
@@ -196,6 +209,14 @@ class TestAudience:
         ]
         assert (answer.expected, answer.scored) == (730.0, 38)
         assert (answer.histogram[0].low, answer.histogram[-1].high) == (0.0, 370.0)
+
+    def test_a_need_that_has_ended_is_in_no_audience(self, publication: Publication) -> None:
+        everybody = preview(publication, AudienceAsk("repurchase", category=category(2), sample=100))
+        lasting = preview(publication, AudienceAsk("repurchase", category=category(1), sample=100))
+        ended = preview(publication, AudienceAsk("repurchase", category=category(0), sample=100))
+        grown = {member_id(n) for n in range(10, 20)}
+        assert {member.member_id for member in everybody.sample} == {member.member_id for member in lasting.sample}
+        assert {member.member_id for member in everybody.sample} - grown == {one.member_id for one in ended.sample}
 
     @pytest.mark.parametrize("within", [7, 14, 28])
     def test_repurchase_takes_the_probability_asked_for(self, publication: Publication, within: int) -> None:

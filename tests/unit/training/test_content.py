@@ -7,7 +7,7 @@ import pytest
 from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason, Tag
 from recsys.core.time import AsOf
 from tests.shop import START, at, store
-from training.content import bought, products, with_evidence
+from training.content import bought, not_due, products, with_evidence, with_needs
 from training.tags import member_tags
 
 DAY = 400
@@ -21,8 +21,8 @@ def pair(**evidence: float) -> pd.DataFrame:
         "own_product_days_since_purchase": np.nan,
         "own_product_mean_gap": np.nan,
         "affinity_category_share": 0.0,
-        "neighbour_score": 0.0,
-        "als_score": np.nan,
+        "own_product_neighbour_score": 0.0,
+        "own_product_als_score": np.nan,
     }
     return pd.DataFrame([{"member_id": "m", "product_id": "p"} | none | evidence])
 
@@ -45,10 +45,10 @@ def own(days: float, since: float, gap: float = np.nan) -> dict[str, float]:
         (own(3, 20.1, 10), Reason.AGAIN),
         (own(2, 10, 10), Reason.AGAIN),
         (own(1, 10), Reason.AGAIN),
-        ({"affinity_category_share": 0.1, "als_score": 1.0}, Reason.IN_CATEGORY),
-        ({"als_score": 0.1}, Reason.FOR_YOU),
-        ({"neighbour_score": 0.1}, Reason.FOR_YOU),
-        ({"als_score": -0.1}, Reason.POPULAR),
+        ({"affinity_category_share": 0.1, "own_product_als_score": 1.0}, Reason.IN_CATEGORY),
+        ({"own_product_als_score": 0.1}, Reason.FOR_YOU),
+        ({"own_product_neighbour_score": 0.1}, Reason.FOR_YOU),
+        ({"own_product_als_score": -0.1}, Reason.POPULAR),
         ({}, Reason.POPULAR),
     ],
 )
@@ -146,3 +146,33 @@ def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
     churn.loc[2, "score"] = 0.1
     tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
     assert {one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]} == {"m0", "m1"}
+
+
+OUTGROWN = pd.DataFrame({"member_id": ["a"], "category": ["一段"], "ends_day": [100], "next_category": ["二段"]})
+
+
+def test_what_is_outgrown_is_not_due() -> None:
+    items = pd.DataFrame({"product_id": ["p", "q"], "category": ["一段", "二段"]})
+    told = pd.DataFrame(
+        [
+            ("a", "p", Reason.DUE, Reason.AGAIN),
+            ("a", "q", Reason.DUE, Reason.DUE),
+            ("b", "p", Reason.DUE, Reason.DUE),
+            ("a", "p", Reason.IN_CATEGORY, Reason.IN_CATEGORY),
+        ],
+        columns=["member_id", "product_id", "reason", "wanted"],
+    )
+    assert not_due(told, items, OUTGROWN)["reason"].tolist() == told["wanted"].tolist()
+    assert not_due(told, items, OUTGROWN.iloc[:0])["reason"].tolist() == told["reason"].tolist()
+
+
+def test_needs_are_told_of_the_pairs_that_have_them() -> None:
+    scores = pd.DataFrame(
+        {"member_id": ["a", "a", "b"], "category": ["一段", "二段", "一段"], "score": [0.3, 0.2, 0.1]}
+    )
+    found = with_needs(scores, OUTGROWN)
+    assert found["need_ends_day"].tolist()[0] == 100
+    assert found["need_ends_day"].isna().tolist() == [False, True, True]
+    assert found["next_category"].tolist() == ["二段", None, None]
+    assert found["score"].equals(scores["score"])
+    assert list(with_needs(scores.iloc[:0], OUTGROWN)) == list(with_needs(scores, OUTGROWN.iloc[:0])) == list(found)
