@@ -24,6 +24,8 @@ from training.screen import Screen
 from training.settings import CONFIG, Project
 from training.workspace import Workspace
 
+RESULTS = Path("docs/results.md")
+
 EXIT_CODES: dict[type[RecsysError], int] = {
     ConfigError: 2,
     RequestError: 2,
@@ -117,6 +119,19 @@ def evaluate(
     from training.evaluate import run_evaluate
 
     run_evaluate(_workspace(), task, with_peers=peers)
+
+
+@app.command()
+def results(
+    shop: Annotated[str, typer.Option("--shop", help="Measure this shop alone: sample, grocery or fashion.")] = "",
+    page: Annotated[Path, typer.Option("--page", help="Where to write; explanations lie beside it.")] = RESULTS,
+    *,
+    measure: Annotated[bool, typer.Option(help="Back-test what has no report yet.")] = True,
+) -> None:
+    """Back-test every task on the sample and on simulated shops, each in a home of its own, and write a page."""
+    from training.results import run_results
+
+    run_results(Home.default().root / "results", Screen(), page, only=shop, again=measure)
 
 
 @app.command()
