@@ -105,11 +105,11 @@ def run_drift(workspace: Workspace, name: str, against: str) -> None:
     if not tasks and name != "all":
         raise MissingError(f"{name} in the current publication", "recsys publish")
     found = []
+    workspace.home.reports.mkdir(parents=True, exist_ok=True)
     with workspace.screen.step("drift", len(tasks)) as advance:
         for task in tasks:
             advance(task)
             found.append(examine(workspace, task, manifest["model_versions"][task], then, now))
-    workspace.home.reports.mkdir(parents=True, exist_ok=True)
     page = write_pages(found, workspace.home.reports, workspace.project.drift, workspace.screen)
     alarms = [alarm for task in found for alarm in task.alarms]
     if alarms:
