@@ -18,7 +18,7 @@ font-variant-numeric:tabular-nums}
 th,td{padding:.28rem .75rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap;vertical-align:top}
 th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}td.text,th.text,th.wide{text-align:left}
 td.wide{text-align:left;white-space:normal;min-width:22rem}td small{display:block;color:var(--soft);font-weight:400}
-tr.model,td.model{font-weight:600;background:var(--tint)}.beats{color:var(--good)}.worse{color:var(--bad)}
+td.model{font-weight:600;background:var(--tint)}.beats{color:var(--good)}.worse{color:var(--bad)}
 .facts{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.2rem 0}.facts div{background:var(--tint);border-radius:8px;
 padding:.7rem 1.1rem;min-width:11rem}.facts b{display:block;font-size:1.25rem}
 .facts span{color:var(--soft);font-size:.85rem}
@@ -61,15 +61,12 @@ class Section:
         return f'<section id="{self.anchor}"><h2>{escape(self.title)}</h2>{self.body}</section>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, strong: str = "") -> str:
-    """Write a table that scrolls sideways when it is wide; rows with a cell of the text `strong` stand out."""
+def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Write a table that scrolls sideways when it is wide."""
     rows = list(rows)
     kinds = [cell.kind if cell.kind in LEFT else "" for cell in rows[0]] if rows else [""] * len(head)
     names = (_cell(Cell(name, kind), "th") for name, kind in zip(head, kinds, strict=True))
-    lines = [f"<tr>{''.join(names)}</tr>"]
-    for row in rows:
-        kind = ' class="model"' if strong and any(cell.text == strong for cell in row) else ""
-        lines.append(f"<tr{kind}>{''.join(_cell(cell) for cell in row)}</tr>")
+    lines = [f"<tr>{''.join(names)}</tr>", *(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 

@@ -108,7 +108,7 @@ def _pictures(drawn: Mapping[str, Figure], names: Sequence[str]) -> str:
 
 def _pooled(report: Report) -> str:
     """Lay metrics down and scorers across: there are many metrics and few scorers."""
-    names = [report.model, *(one.name for one in report.scorers if one.name != report.model)]
+    names = _names(report)
     scorers = [report.scorer(name) for name in names]
     metrics = _ordered(report)
     rows = [
@@ -121,7 +121,7 @@ def _pooled(report: Report) -> str:
 
 
 def _differences(report: Report) -> str:
-    peers = [one.name for one in report.scorers if one.name != report.model]
+    peers = _names(report)[1:]
     found = {(one.metric, one.peer): one for one in report.comparisons}
     rows = [
         [
@@ -160,7 +160,10 @@ def _slices(report: Report) -> str:
             ]
         )
         before = one.cut
-    legend = f'<p class="soft">{escape(report.metric)} on parts of the rows, beside {escape(peer) or "no peer"}.</p>'
+    legend = (
+        f'<p class="soft">{escape(report.metric)} on parts of the rows, beside {escape(peer) or "no peer"}; '
+        "of so many parts a few differ by chance.</p>"
+    )
     return legend + table(["cut", "part", "rows", report.model, *([peer, "difference"] if peer else [])], rows)
 
 
@@ -187,13 +190,20 @@ def _importance(report: Report) -> str:
 
 
 def _by_cutoff(report: Report) -> str:
-    days = [cutoff.test for cutoff in report.cutoffs]
+    scorers = [report.scorer(name) for name in _names(report)]
     rows = [
-        [Cell(name), Cell(scorer.name, "text"), *(Cell(_number(scorer.per_cutoff[day][name])) for day in days)]
-        for name in _headline(report)
-        for scorer in report.scorers
+        [
+            Cell(metric if not number else ""),
+            Cell(cutoff.test, "text"),
+            *(
+                Cell(_number(scorer.per_cutoff[cutoff.test][metric]), "model" if scorer.name == report.model else "")
+                for scorer in scorers
+            ),
+        ]
+        for metric in _headline(report)
+        for number, cutoff in enumerate(report.cutoffs)
     ]
-    return table(["metric", "scorer", *days], rows, strong=report.model)
+    return table(["metric", "cutoff", *(scorer.name for scorer in scorers)], rows)
 
 
 def _measured(report: Report) -> str:
@@ -204,6 +214,11 @@ def _measured(report: Report) -> str:
     versions = [[Cell(name), Cell(value, "wide")] for name, value in report.versions.items()]
     tested = table(["test cutoff", "training cutoffs", "rows", "positives"], cutoffs)
     return tested + (table(["of", "version"], versions) if versions else "")
+
+
+def _names(report: Report) -> list[str]:
+    """All scorers, the model first."""
+    return [report.model, *(one.name for one in report.scorers if one.name != report.model)]
 
 
 def _headline(report: Report) -> list[str]:

@@ -121,10 +121,12 @@ def _names(edges: Floats, cut: Cut) -> tuple[str, ...]:
 
 
 def _texts(every: "pd.Series[Any]") -> tuple[tuple[str, ...], Codes]:
-    named = every.astype(object).where(every.notna(), UNKNOWN).astype(str)
-    common = named.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable").index[:VALUES]
-    codes = common.get_indexer(pd.Index(named))
-    return (*(str(value) for value in common), OTHERS), np.where(codes < 0, len(common), codes).astype(np.int64)
+    known = every.notna().to_numpy()
+    counts = every[known].astype(str).value_counts()
+    common = pd.Index(sorted(counts.index, key=lambda value: (-int(counts[value]), str(value)))[:VALUES])
+    codes = common.get_indexer(pd.Index(every.astype(str)))
+    codes = np.where(known, np.where(codes < 0, len(common), codes), len(common) + 1)
+    return (*(str(value) for value in common), OTHERS, UNKNOWN), codes.astype(np.int64)
 
 
 def _only(test: Backtest, names: Iterable[str], masks: list["np.ndarray"]) -> Backtest:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,13 +11,17 @@ from recsys.core.errors import ArtifactError, ConfigError
 from recsys.core.folders import write_folder
 from recsys.evaluation.backtest import REPEATS, Backtest
 from recsys.evaluation.bootstrap import Interval, verdict_of
+from recsys.evaluation.card import WORDS, card_of
 from recsys.evaluation.gate import no_worse
+from recsys.evaluation.importance import Explanation
 from recsys.evaluation.judged import judge
 from recsys.evaluation.metrics import metric_of, metrics_of
-from recsys.evaluation.page import to_html, to_markdown
+from recsys.evaluation.page import figures, to_html, to_markdown
 from recsys.evaluation.record import load_backtest, save_backtest
-from recsys.evaluation.report import build_report, to_json
-from tests.unit.evaluation.made import churn_backtest, fold_of, only, task_of
+from recsys.evaluation.report import Report, build_report, to_json
+from recsys.models.catalog import CATALOG
+from tests.unit.evaluation.made import Table, churn_backtest, fold_of, only, task_of
+from tests.unit.models.made import make_rows
 
 KEYS = ["member_id", "product_id"]
 NAMES = ("model", "<rival> & co", "noise")
@@ -119,7 +124,108 @@ def test_unknown_metrics_and_tasks_are_named() -> None:
         metrics_of("weather")
 
 
-@pytest.mark.parametrize("name", ["repurchase", "churn", "new_product", "recommend"])
+def whole() -> Report:
+    """A report with everything that one can hold, of a model that a peer beats on old members."""
+    test = churn_backtest({"model": 1.0, "peer": 0.2}, members=300)
+    folds = tuple(
+        replace(fold, rows=fold.rows.assign(days_since_first_purchase=np.arange(300.0), main_category="<奶粉>"))
+        for fold in test.folds
+    )
+    rows = make_rows(test.task, 300, seed=1)
+    shares = rows.values[["strong"]].to_numpy() * np.array([1.0, 0.5, 0.0, 0.0])
+    explanation = Explanation(rows.specs, rows.values, shares, {"strong": 0.75, "weak": 0.25})
+    whole = replace(test, folds=folds, explanation=explanation)
+    return build_report(whole, "model", resamples=60, taught=(folds[0].fold.test,))
+
+
+def test_the_page_shows_where_and_why_and_its_limits() -> None:
+    report, page = whole(), Page()
+    page.feed(to_html(report))
+    text = " ".join(page.text)
+
+    assert page.open == []
+    assert len(page.images) == 3
+    assert "<奶粉>" in page.text
+    for words in (
+        "buys nothing within 28 days",
+        "2024-06-01",
+        "it is worse than peer",
+        "strong",
+        "75.0%",
+        "model card",
+    ):
+        assert words in text
+
+
+def test_json_holds_the_parts_the_importance_and_the_card() -> None:
+    data = json.loads(to_json(whole()))
+
+    assert [one["feature"] for one in data["importance"]] == ["strong", "weak"]
+    assert {one["cut"] for one in data["slices"]} == {"tenure: days since the first purchase", "main category"}
+    assert "worse" in {one["verdict"] for one in data["slices"]}
+    assert data["card"]["taught"] == ["2024-06-01"]
+    assert data["explanation"] is None
+
+
+def test_the_card_says_what_was_found_wanting() -> None:
+    limits = " ".join(whole().card.limits)
+
+    assert "In auc it is worse than peer: the difference is -" in limits
+    assert "On some rows it is worse than peer: tenure" in limits
+    good = build_report(churn_backtest({"model": 0.2, "peer": 2.0}), "model", resamples=60)
+    assert "peer" not in " ".join(good.card.limits)
+    assert good.card.taught == ()
+
+
+def test_the_best_peer_is_found_whichever_way_is_better() -> None:
+    assert whole().best_peer == "peer"
+    assert build_report(TEST, "model", resamples=30).best_peer == "<rival> & co"
+    assert build_report(only(churn_backtest({"model": 0.3}), 0), "model", resamples=30).best_peer == ""
+
+
+def test_a_report_without_peers_is_a_page_too() -> None:
+    page = Page()
+    page.feed(to_html(build_report(churn_backtest({"model": 0.3}), "model", resamples=30)))
+
+    assert page.open == []
+    assert "Model card" in page.text
+
+
+def test_amounts_are_judged_as_amounts() -> None:
+    rng = np.random.default_rng(0)
+    money = np.round(rng.gamma(0.6, 200, 500), 2)
+    rows: Table = {
+        "member_id": [f"m{n}" for n in range(500)],
+        "purchases": money / 20,
+        "money": money,
+        "margin": money / 4,
+    }
+    scores = {
+        name: {"score": money * rng.uniform(1 - blur, 1 + blur, 500), "purchases": money / 20, "margin": money / 4}
+        for name, blur in (("model", 0.2), ("peer", 0.9))
+    }
+    report = build_report(Backtest(task_of("value"), (fold_of(rows, scores),)), "model", resamples=60)
+
+    assert (report.of, report.metric, report.cutoffs[0].positives) == ("money", "gini", int((money > 0).sum()))
+    assert report.reliability["model"].observed[-1] > 100
+    assert report.gain["model"].reached[-1] == pytest.approx(1)
+    assert report.against("peer").verdict == "beats"
+    assert "share of money reached" in figures(report)["gain"].axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+def test_every_task_has_a_card(name: str) -> None:
+    task = task_of(name)
+    card = card_of(task, ("found",), ())
+
+    assert name in WORDS
+    assert str(task.horizon) in card.predicts
+    assert "{" not in card.predicts
+    assert card.limits[-1] == "found"
+    assert len(card.limits) > 1
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
 def test_every_task_is_decided_by_one_of_its_metrics(name: str) -> None:
     assert metric_of(name, task_of(name).metric).better == 1
 
