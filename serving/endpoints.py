@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from recsys.answers.audience_shapes import AudiencePreview
 from recsys.answers.audiences import preview
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.policy import Placements
 from recsys.answers.rank import rank
 from recsys.answers.recommend import recommend
-from recsys.answers.shapes import AudiencePreview, MemberCard, Neighbours, Ranking, Recommendation
+from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
 from serving.state import State

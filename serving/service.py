@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 
-from recsys.answers.shapes import AudiencePreview, Neighbours, Ranking, Recommendation
+from recsys.answers.audience_shapes import AudiencePreview
+from recsys.answers.shapes import Neighbours, Ranking, Recommendation
 from recsys.core.config import Home
 from serving.door import App, Door
 from serving.endpoints import BY_NAME

@@ -43,7 +43,7 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
         recommend=_recommend(random, listed),
         bought=pd.DataFrame({"member_id": listed, "product_id": product_id(9), "days_since": 5.0}),
         repurchase=_repurchase(random, listed),
-        churn=pd.DataFrame({"member_id": listed, "score": np.linspace(0, 1, len(listed))}),
+        churn=_churn(listed),
         value=_value(listed),
         new_product=_new_product(random, listed),
         neighbours=_neighbours(),
@@ -123,6 +123,14 @@ def _repurchase(random: np.random.Generator, members: list[str]) -> pd.DataFrame
         frame.loc[own, "need_ends_day"] = day
         frame.loc[own, "next_category"] = category(n + 1) if n == 0 else "category to come"
     return frame
+
+
+def _churn(members: list[str]) -> pd.DataFrame:
+    """Scores evenly from 0 to 1; for the first member no reason is known."""
+    why = [["recency", "spend"] if n else [] for n in range(len(members))]
+    shares = [[0.5, 0.25] if n else [] for n in range(len(members))]
+    score = np.linspace(0, 1, len(members))
+    return pd.DataFrame({"member_id": members, "score": score, "why": why, "why_share": shares})
 
 
 def _value(members: list[str]) -> pd.DataFrame:

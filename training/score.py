@@ -7,12 +7,15 @@ from recsys.artifacts.bundle import load_bundle
 from recsys.core.errors import ArtifactError
 from recsys.core.folders import read_manifest, write_folder
 from recsys.core.time import AsOf
+from recsys.models.contract import Explained
 from training.examples import Examples, learnable, snapshot
 from training.tracking import Registered
+from training.why import DIGEST, explained
 from training.workspace import Workspace
 
 BUNDLE = "bundle"
 SCORES = "scores.parquet"
+EXPLAINED = "churn"
 
 
 def run_score(workspace: Workspace, name: str, text: str) -> None:
@@ -29,7 +32,8 @@ def run_score(workspace: Workspace, name: str, text: str) -> None:
 def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:
     """Score every row of a task at a day with its champion; scores of the same model and tables are reused.
 
-    The folder holds `scores.parquet` (the task's keys and score columns) and a manifest that says of what it was made.
+    The folder holds `scores.parquet` (the task's keys and score columns; for churn also `why` and `why_share`, see
+    `explained`) and a manifest that says of what it was made.
     """
     made_of = {
         "task": champion.task,
@@ -37,12 +41,16 @@ def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:
         "as_of": str(as_of),
         "tables_digest": workspace.tables.digest,
         "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
+        **({"why": DIGEST} if champion.task == EXPLAINED else {}),
     }
     target = workspace.home.scores / champion.task / f"as_of={as_of}"
     if _made_of(target, made_of):
         return target
     bundle = load_bundle(workspace.tracking.folder(champion) / BUNDLE)
-    table = bundle.model.score(Examples(workspace, bundle.task).rows(as_of)).table
+    rows = Examples(workspace, bundle.task).rows(as_of)
+    table = bundle.model.score(rows).table
+    if champion.task == EXPLAINED and isinstance(bundle.model, Explained):
+        table = table.join(explained(bundle.model, rows))
 
     def fill(folder: Path) -> dict[str, Any]:
         table.to_parquet(folder / SCORES, index=False)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from recsys.answers.risk import high_from
 from recsys.artifacts.publication_content import Tag
 
 TOP_SHARE = 0.1
-"""High risk and high value are the members of whom at most this share stands higher."""
+"""High value are the members of whom at most this share stands higher."""
 
 
 def member_tags(members: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> "pd.Series[list[str]]":
@@ -15,7 +16,7 @@ def member_tags(members: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> "p
 
     members: the features of the view member. scores: those of churn and, of needs that last, repurchase.
 
-    high_churn_risk: churn score in the top tenth of those scored. lapsed: no purchase for 84 days, thus not scored.
+    high_churn_risk: at high risk, see `recsys.answers.risk`. lapsed: no purchase for 84 days, thus not scored.
     due_this_week: in some category as likely as not to buy within 7 days. newcomer: first purchase in the last 28 days.
     regular: bought in 9 of the last 12 weeks. high_value: money of the last year in the top tenth of members.
     launch_fan: bought 3 products of the year's launches. coupon_user: half of at least 10 order lines with a coupon.
@@ -27,7 +28,7 @@ def member_tags(members: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> "p
     money = members["money_365d"]
     lines = members["lines_per_purchase_day"] * members["purchase_days"]
     holds: dict[Tag, pd.Series[bool]] = {
-        Tag.HIGH_CHURN_RISK: ids.isin(churn.loc[_top(churn["score"]), "member_id"]),
+        Tag.HIGH_CHURN_RISK: ids.isin(churn.loc[churn["score"] >= high_from(churn["score"].mean()), "member_id"]),
         Tag.LAPSED: members["days_since_purchase"] >= 84,
         Tag.DUE_THIS_WEEK: ids.isin(repurchase.loc[repurchase["p7"] >= 0.5, "member_id"]),
         Tag.NEWCOMER: members["days_since_first_purchase"] <= 28,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.answers.audience_shapes import AudienceMember, AudiencePreview, Bin
 from recsys.answers.errors import UnknownError
-from recsys.answers.shapes import AudienceMember, AudiencePreview, Bin
 from recsys.answers.tags import member_tags
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_columns import Ragged

@@ -5,8 +5,10 @@ from datetime import datetime
 
 import numpy as np
 
+from recsys.answers.churn_reasons import churn_why
 from recsys.answers.errors import UnknownError
 from recsys.answers.member import asker
+from recsys.answers.risk import band
 from recsys.answers.shapes import (
     Churn,
     FeatureRow,
@@ -29,12 +31,9 @@ ReadOnline = Callable[[str, datetime], tuple[FeatureRow | None, str | None]]
 class CardSettings(Settings):
     """How a card is cut.
 
-    high, medium: a member is in a band when at least this share of scored members has a lower churn score.
     notable, categories, launches: so many of each are shown at most.
     """
 
-    high: float = 0.9
-    medium: float = 0.7
     notable: int = 8
     categories: int = 20
     launches: int = 5
@@ -56,7 +55,7 @@ def member_card(
         member_id=member_id,
         standing=who.standing,
         tags=member_tags(publication, row) if row is not None else (),
-        churn=_churn(publication, row, settings) if row is not None else None,
+        churn=_churn(publication, row) if row is not None else None,
         value=_value(publication, row) if row is not None else None,
         next_purchases=_next_purchases(publication, row, settings.categories) if row is not None else (),
         new_products=_new_products(publication, row, settings.launches) if row is not None else (),
@@ -67,13 +66,21 @@ def member_card(
     )
 
 
-def _churn(publication: Publication, row: int, settings: CardSettings) -> Churn | None:
+def _churn(publication: Publication, row: int) -> Churn | None:
     score = float(publication.churn[row])
     if not np.isfinite(score):
         return None
     below = float(publication.churn_quantiles.searchsorted(score) / len(publication.churn_quantiles))
-    band = "high" if below >= settings.high else "medium" if below >= settings.medium else "low"
-    return Churn(score, below, band, publication.model_versions.get("churn"))
+    values: dict[str, Scalar] = dict(publication.member_features(row))
+    return Churn(
+        score=score,
+        rank=below,
+        base=publication.churn_base,
+        band=band(score, publication.churn_base),
+        why=tuple(churn_why(code, share, values) for code, share in publication.churn_reasons(row)),
+        days=publication.horizons["churn"],
+        model_version=publication.model_versions.get("churn"),
+    )
 
 
 def _value(publication: Publication, row: int) -> Value | None:

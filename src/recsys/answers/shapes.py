@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from pydantic import ConfigDict
 
-from recsys.artifacts.publication_content import Reason, Tag
+from recsys.answers.risk import Band
+from recsys.artifacts.publication_content import ChurnReason, Reason, Tag
 
 DESCRIBED = ConfigDict(use_attribute_docstrings=True)
 
@@ -186,6 +187,23 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
+class ChurnWhy:
+    """A part of the reasons for a churn score."""
+
+    __pydantic_config__ = DESCRIBED
+    code: ChurnReason
+    """What it is about."""
+    params: dict[str, Scalar]
+    """The member's own values, by feature name; null = unknown."""
+    zh: str
+    """Chinese text."""
+    en: str
+    """English text."""
+    share: float
+    """Its share, in (0, 1], of all that moves the score the way it was moved, up or down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Churn:
     """How likely the member is to leave."""
 
@@ -194,8 +212,14 @@ class Churn:
     """Probability of no purchase within the model's horizon."""
     rank: float
     """Share of scored members with a lower score."""
-    band: str
-    """`high`, `medium` or `low`, by rank; equal scores are in one band."""
+    base: float
+    """Mean score of all scored members: how many of a hundred leave, as expected, over 100."""
+    band: Band
+    """`high`: at least three times the odds of the average; `medium`: at or above the average; `low`: below it."""
+    why: tuple[ChurnWhy, ...]
+    """What lifts the score above the average, or lowers it below: the largest such parts, largest first."""
+    days: int
+    """So many days ahead, from as_of on."""
     model_version: str | None
     """Version of the model."""
 
@@ -325,61 +349,3 @@ class MemberCard:
     """What happened from this day on is not known yet."""
     publication: str
     """The publication answered from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Members whose score lies in [low, high), the last bin's high included."""
-
-    __pydantic_config__ = DESCRIBED
-    low: float
-    """Lower edge."""
-    high: float
-    """Upper edge."""
-    count: int
-    """Members."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceMember:
-    """One member of a preview."""
-
-    __pydantic_config__ = DESCRIBED
-    member_id: str
-    """The member."""
-    score: float
-    """The score asked for."""
-    tags: tuple[MemberTag, ...]
-    """What operations call such a member."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudiencePreview:
-    """How large an audience would be and what to expect of it."""
-
-    __pydantic_config__ = DESCRIBED
-    task: str
-    """The prediction that selects."""
-    score_name: str
-    """Which of its scores."""
-    count: int
-    """Members selected."""
-    scored: int
-    """Members that have such a score."""
-    share: float
-    """count / scored; 0 when nobody is scored."""
-    lowest: float | None
-    """The lowest score selected; null = nobody is."""
-    expected: float | None
-    """Sum of the selected members' scores: how many are expected to do it, or the money expected; null where such a
-    sum means nothing."""
-    histogram: tuple[Bin, ...]
-    """All scored members, in twenty bins of equal width."""
-    sample: tuple[AudienceMember, ...]
-    """The first members selected, highest score first."""
-    as_of: str
-    """What happened from this day on is not known yet."""
-    publication: str
-    """The publication answered from."""
-    model_version: str | None
-    """Version of the model."""

@@ -3,14 +3,14 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array, open_rows
-from recsys.artifacts.publication_content import Reason, Tag
+from recsys.artifacts.publication_content import CHURN_REASONS, ChurnReason, Reason, Tag
 from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
@@ -53,7 +53,8 @@ class Publication:
     recommend, new_product, bought: by member, of products; repurchase: by member, of categories, needs that have ended
         last; repurchase_next: (pairs of repurchase,) places in `categories`, -1 = nothing takes the category's place.
     similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`.
-    churn: (members,) NaN = not scored; churn_quantiles: (1001,).
+    churn: (members,) NaN = not scored; churn_quantiles: (1001,); churn_base: mean of all scored, NaN = nobody is.
+    churn_why, churn_why_share: (members, CHURN_REASONS) codes, -1 = none, and weights; read by `churn_reasons`.
     value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
     member_factors, product_factors: NaN rows = none; None = no factors at all.
     """
@@ -87,6 +88,9 @@ class Publication:
     together: Ragged
     churn: "np.ndarray"
     churn_quantiles: "np.ndarray"
+    churn_base: float
+    churn_why: "np.ndarray"
+    churn_why_share: "np.ndarray"
     value: dict[str, "np.ndarray"]
     member_factors: "np.ndarray | None"
     product_factors: "np.ndarray | None"
@@ -150,6 +154,11 @@ class Publication:
         """Return the reason of a pair of `recommend`."""
         return _REASONS[int(self.reasons[position])]
 
+    def churn_reasons(self, row: int) -> tuple[tuple[ChurnReason, float], ...]:
+        """Return what moves a member's churn score, and with which share, largest first."""
+        codes, shares = self.churn_why[row].tolist(), self.churn_why_share[row].tolist()
+        return tuple((_CHURN_REASONS[code], share) for code, share in zip(codes, shares, strict=True) if code >= 0)
+
     def member_tags(self, row: int) -> tuple[Tag, ...]:
         """Return a member's tags."""
         return tuple(Tag(tag) for tag in self.members.texts.at("tags", row) or ())
@@ -162,6 +171,7 @@ class Publication:
 
 _REASONS = tuple(Reason)
 _TAGS = tuple(Tag)
+_CHURN_REASONS = tuple(ChurnReason)
 
 
 def _place(names: tuple[str, ...], name: str) -> int | None:
@@ -180,6 +190,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         raise ArtifactError(folder, "has reasons that this version does not know")
     if tuple(manifest["tags"]) != _TAGS:
         raise ArtifactError(folder, "has tags that this version does not know")
+    if tuple(manifest["churn_reasons"]) != _CHURN_REASONS:
+        raise ArtifactError(folder, "has reasons to leave that this version does not know")
     as_of = AsOf(date.fromisoformat(manifest["as_of"]), manifest["zone"])
     _ = as_of.instant  # a zone that is not known here is met now rather than in an answer
     features = tuple(manifest["features"])
@@ -230,11 +242,19 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "together": pairs("together", ("score",), other="product", groups=p),
         "churn": open_array(folder, "churn_score", (m,)),
         "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
+        "churn_base": nan if manifest["churn_base"] is None else float(manifest["churn_base"]),
+        "churn_why": _whys(folder, m),
+        "churn_why_share": open_array(folder, "churn_why_share", (m, CHURN_REASONS)),
         "value": {name: open_array(folder, f"value_{name}", (m,)) for name in VALUE_NUMBERS},
         "member_factors": open_array(folder, "member_factors", (m, factors)) if factors else None,
         "product_factors": open_array(folder, "product_factors", (p, factors)) if factors else None,
         "opted_out": open_array(folder, "opted_out", (None,), kind="u"),
     }
+
+
+def _whys(folder: Path, members: int) -> "np.ndarray":
+    codes = open_rows(folder, "churn_why", members * CHURN_REASONS, low=-1, below=len(_CHURN_REASONS))
+    return codes.reshape(members, CHURN_REASONS)
 
 
 def _sellable(numbers: dict[str, "np.ndarray"], day: int) -> "np.ndarray":

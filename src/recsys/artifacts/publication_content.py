@@ -48,7 +48,7 @@ class Tag(StrEnum):
     """What operations call a member; `answers/tags.py` has the words, the publisher the rules."""
 
     HIGH_CHURN_RISK = "high_churn_risk"
-    """Among those most likely to leave."""
+    """In the band of high risk of leaving."""
     LAPSED = "lapsed"
     """Bought once, but not for long."""
     DUE_THIS_WEEK = "due_this_week"
@@ -63,6 +63,43 @@ class Tag(StrEnum):
     """Buys launches."""
     COUPON_USER = "coupon_user"
     """Buys mostly with coupons."""
+
+
+class ChurnReason(StrEnum):
+    """What moves a churn score; `answers/churn_reasons.py` has the words, `training/why.py` the features of each."""
+
+    RECENCY = "recency"
+    """How long ago the last purchase was, against the usual gap."""
+    FREQUENCY = "frequency"
+    """How often and how regularly the member buys."""
+    TREND = "trend"
+    """Whether the member buys more or less than before."""
+    TENURE = "tenure"
+    """How long the member has been one."""
+    SPEND = "spend"
+    """How much the member pays."""
+    BREADTH = "breadth"
+    """How widely the member buys."""
+    NOVELTY = "novelty"
+    """How much of it is new to the member."""
+    PROMOTION = "promotion"
+    """How much is bought on discounts and coupons."""
+    CONTACT = "contact"
+    """Campaigns that reached the member."""
+    VISIT = "visit"
+    """Views, searches, carts and the like."""
+    HABIT = "habit"
+    """When, where and through which channel the member buys."""
+    RETURNS = "returns"
+    """Goods brought back."""
+    PROFILE = "profile"
+    """Who the member is, tier and points."""
+    OTHER = "other"
+    """Features that no other code speaks of."""
+
+
+CHURN_REASONS = 3
+"""So many reasons of a churn score are told."""
 
 
 class NeighbourKind(StrEnum):
@@ -110,7 +147,8 @@ class Content:
         from as_of to the next purchase day (low..high holds 80%), `need_ends_day`, the number of the first mall day on
         which the member's child has outgrown the category (NaN = it never does, or nothing is known), and
         `next_category`, which takes its place then (None = none).
-    churn: `member_id, score`, the probability of no purchase within the horizon.
+    churn: `member_id, score`, the probability of no purchase within the horizon; optional columns `why`, a list of up
+        to `CHURN_REASONS` `ChurnReason` values, and `why_share`, a list of as many weights in (0, 1], largest first.
     value: `member_id, score, purchases, margin`: money, purchase days and margin expected within the horizon.
     new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from recsys.artifacts.publication_content import (
+    CHURN_REASONS,
     COLUMNS,
     FINITE,
     UNKNOWN_CATEGORY,
+    ChurnReason,
     Content,
     Factors,
     NeighbourKind,
@@ -141,6 +143,8 @@ class _Writer:
             "reasons": [str(reason) for reason in Reason],
             "tags": [str(tag) for tag in Tag],
             "factors": width,
+            "churn_reasons": [str(reason) for reason in ChurnReason],
+            "churn_base": float(np.mean(self.content.churn["score"])) if len(self.content.churn) else None,
             "dropped": self.dropped,
         }
 
@@ -207,9 +211,20 @@ class _Writer:
             self._save(f"repurchase_{name}", _floats(frame[name]).astype(np.float32))
 
     def _write_churn(self) -> None:
-        scores = self._of_members("churn", self.content.churn, "score")
+        frame = self.content.churn
+        scores = self._of_members("churn", frame, "score")
         self._save("churn_score", scores)
         self._save("churn_quantiles", _quantiles(scores, CHURN_QUANTILES))
+        codes = np.full((len(self.members), CHURN_REASONS), -1, dtype=np.int8)
+        shares = np.full((len(self.members), CHURN_REASONS), np.nan, dtype=np.float32)
+        if "why" in frame:
+            places = {str(reason): place for place, reason in enumerate(ChurnReason)}
+            for row, why, weights in zip(self._member(frame), frame["why"], frame["why_share"], strict=True):
+                if row >= 0:
+                    codes[row, : len(why)] = [places[str(reason)] for reason in why]
+                    shares[row, : len(why)] = weights
+        self._save("churn_why", codes.ravel())
+        self._save("churn_why_share", shares)
 
     def _write_value(self) -> None:
         for name in VALUE_NUMBERS:

@@ -114,12 +114,21 @@ class TestMemberCard:
         chances = [purchase.p14 for purchase in purchases[:-1]]
         assert chances == sorted(chances, reverse=True)
 
-    @pytest.mark.parametrize(("n", "band"), [(0, "low"), (20, "low"), (30, "medium"), (37, "high")])
-    def test_the_band_follows_the_rank_among_scored_members(self, publication: Publication, n: int, band: str) -> None:
+    @pytest.mark.parametrize(("n", "band"), [(0, "low"), (18, "low"), (19, "medium"), (27, "medium"), (28, "high")])
+    def test_the_band_follows_the_odds_against_the_average(self, publication: Publication, n: int, band: str) -> None:
         churn = member_card(publication, member_id(n), no_store, SETTINGS).churn
         assert churn is not None
-        assert churn.band == band
+        assert (churn.band, churn.days) == (band, 28)
+        assert churn.base == pytest.approx(0.5)
         assert churn.rank == pytest.approx(n / 37, abs=0.03)
+
+    def test_the_card_says_why_with_the_members_own_values(self, publication: Publication) -> None:
+        first, other = (member_card(publication, member_id(n), no_store, SETTINGS).churn for n in (0, 5))
+        assert first is not None
+        assert other is not None
+        assert first.why == ()
+        assert [(reason.code, reason.share) for reason in other.why] == [("recency", 0.5), ("spend", 0.25)]
+        assert other.why[0].params == {"days_since_purchase": None, "mean_gap": None}
 
     def test_the_card_says_what_the_member_is_worth(self, publication: Publication) -> None:
         value = member_card(publication, member_id(20), no_store, SETTINGS).value
@@ -140,7 +149,7 @@ class TestMemberCard:
         assert high is not None
         assert (low.rank, low.band) == (0, "low")
         assert high.rank == pytest.approx(8 / 38, abs=0.03)
-        assert high.band == "low"
+        assert high.band == "high"
 
     def test_what_stands_out_is_furthest_from_the_middle(self, publication: Publication) -> None:
         notable = member_card(publication, member_id(0), no_store, SETTINGS).notable

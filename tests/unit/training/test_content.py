@@ -137,13 +137,13 @@ def test_tags_follow_their_rules(features: dict[str, float], tags: list[Tag]) ->
 def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
     ids = [f"m{n}" for n in range(20)]
     members = pd.DataFrame([{"member_id": one, **member(money_365d=n)} for n, one in enumerate(ids)])
-    churn = pd.DataFrame({"member_id": ids, "score": [0.9] * 3 + [0.1] * 17})
+    churn = pd.DataFrame({"member_id": ids, "score": [0.4] * 3 + [0.15] * 17})
     repurchase = pd.DataFrame({"member_id": ["m4", "m4", "m5"], "p7": [0.1, 0.5, 0.4]})
     tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
     assert {one for one in ids if Tag.HIGH_VALUE in tags[one]} == {"m18", "m19"}
     assert {one for one in ids if Tag.DUE_THIS_WEEK in tags[one]} == {"m4"}
     assert not [one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]]
-    churn.loc[2, "score"] = 0.1
+    churn.loc[:1, "score"] = 0.5
     tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
     assert {one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]} == {"m0", "m1"}
 
