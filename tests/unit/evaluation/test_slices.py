@@ -58,9 +58,7 @@ def tenured(noise: dict[str, float]) -> Backtest:
         results = dict(fold.results)
         blind = results["model"].scores.where(tenure[:, None] >= 50, 0.5)
         results["model"] = replace(results["model"], scores=blind)
-        rows = fold.rows.assign(
-            days_since_first_purchase=tenure, main_category=["奶粉" if age % 2 else None for age in tenure]
-        )
+        rows = fold.rows.assign(days_since_first_purchase=tenure, main_category=pd.Series(["奶粉", None] * 300))
         folds.append(replace(fold, rows=rows, results=results))
     return replace(test, folds=tuple(folds))
 
