@@ -17,6 +17,13 @@ from recsys.models.storage import Stored, load_model, save_model
 
 FORMAT = "new_product/1"
 AFFINITY = ("affinity_", "price_level_distance")
+MEMBERS = (
+    "purchase_days_90d",
+    "days_since_purchase",
+    "products_90d",
+    "exploration_rate_90d",
+    "launch_adoption_rate",
+)
 ATTRIBUTES = (
     "product_days_since_launch",
     "product_is_consumable",
@@ -43,14 +50,15 @@ class NewProductConfig(Settings):
     """Choices of the launch model.
 
     booster: how its trees grow.
-    linear_share: weight of the logistic regression in the blend of log-odds; the trees have the rest.
+    linear_share: weight of the regression in the blend of log-odds; null = as held-out rows have it best, which needs
+        more launches than most shops have: their luck is shared by all rows of a launch.
     penalty: ridge penalty of the logistic regression.
     max_rows: training rows kept when there are more; every purchase is kept, the others are drawn and weigh more.
     folds: groups of members for calibration when there is a single cutoff.
     """
 
     booster: BoosterConfig = BoosterConfig(rounds=150, leaves=7, learning_rate=0.04, min_leaf=100)
-    linear_share: float = Field(default=0.5, ge=0, le=1)
+    linear_share: float | None = Field(default=0.5, ge=0, le=1)
     penalty: float = Field(default=10.0, gt=0)
     max_rows: int = Field(default=100_000, ge=100)
     folds: int = Field(default=3, ge=2)
@@ -114,13 +122,15 @@ class NewProductTrainer:
 def known_before_launch(specs: Iterable[FeatureSpec]) -> tuple[FeatureSpec, ...]:
     """Keep the features that a product without sales has: the member's, its own attributes and kin, their affinity.
 
-    Numbers only. A hundred launches are few enough for trees and weights to know them by the names of their brand and
-    kind; how much the member buys of that brand and kind says the same of any product, also of unheard-of ones.
+    Of the member only how much, how lately and how adventurously it buys: who the member is otherwise speaks through
+    the affinities. Numbers only: a hundred launches are few enough for trees and weights to know them by the names of
+    their brand and kind; how much the member buys of that brand and kind says the same of any product, also of
+    unheard-of ones.
     """
     return tuple(
         spec
         for spec in numbers(specs)
-        if spec.view is View.MEMBER
+        if (spec.view is View.MEMBER and spec.name in MEMBERS)
         or (spec.view is View.PRODUCT and spec.name in ATTRIBUTES)
         or (spec.view is View.MEMBER_PRODUCT and spec.name.startswith(AFFINITY))
     )
