@@ -48,22 +48,12 @@ def coverage(judged: Judged) -> Statistic:
 
     Those alone can be judged without knowing what censoring hides: when nothing was bought up to the end of the data,
     such an interval has missed. Choosing rows by their interval and not by their outcome leaves the nominal share as it
-    is; whole days make it a little larger.
+    is; both ends are whole days that belong to the interval, so one that lies between quantiles holds a little more.
     """
     days, observed = _days(judged)
     low, high = judged.score("low_days"), judged.score("high_days")
     held = ((low <= days) & (days <= high)).astype(np.float64)  # NaN days: false
     return curves.mean_of(judged, np.where(high < observed, held, np.nan))
-
-
-def coverage_cut(judged: Judged) -> Statistic:
-    """Share of repurchase intervals that hold the day, all three cut at the end of the data; above the nominal share
-    as far as intervals reach beyond it.
-    """
-    days, observed = _days(judged)
-    low, high = np.minimum(judged.score("low_days"), observed), np.minimum(judged.score("high_days"), observed)
-    day = np.where(np.isnan(days), observed, np.minimum(days, observed))
-    return curves.mean_of(judged, ((low <= day) & (day <= high)).astype(np.float64))
 
 
 def intervals_judged(judged: Judged) -> Statistic:
@@ -137,7 +127,6 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         *_probability("p7", 7, "_7"),
         *_probability("p28", 28, "_28"),
         Metric("coverage", coverage, better=0, stacks=True),
-        Metric("coverage_cut", coverage_cut, better=0, stacks=True),
         Metric("intervals_judged", intervals_judged, better=0, stacks=True),
     ),
     "churn": (*_probability(), _lift(5), _lift(10)),

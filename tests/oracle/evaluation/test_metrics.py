@@ -15,7 +15,7 @@ from recsys.evaluation.backtest import REPEATS
 from recsys.evaluation.curves import Statistic
 from recsys.evaluation.judged import Floats, Judged, judge
 from recsys.evaluation.lists import DISCOVERY, Aim
-from recsys.evaluation.metrics import coverage, coverage_cut, intervals_judged, metrics_of
+from recsys.evaluation.metrics import coverage, intervals_judged, metrics_of
 from tests.unit.evaluation.made import Table, binary, judged_of, pairs
 
 REPEAT = REPEATS["product_id"]
@@ -279,8 +279,6 @@ def test_intervals_of_repurchase() -> None:
     # judged: 5 in [3, 8]; 20 not in [2, 9]; unseen by 56, so not in [10, 30]; 0 not in [1, 4]; the others end too late
     assert value(coverage(judged), judged) == pytest.approx(1 / 4)
     assert value(intervals_judged(judged), judged) == pytest.approx(4 / 6)
-    # cut at 56: the fourth reaches there and nothing came; 40 in [30, 56]
-    assert value(coverage_cut(judged), judged) == pytest.approx(3 / 6)
 
 
 def test_repurchase_within_days_counts_the_first_day_and_not_the_last() -> None:
