@@ -12,6 +12,8 @@ from training.measure import Taken
 
 PACKAGES = ("lightgbm", "implicit", "scikit-learn", "numpy", "pandas", "duckdb", "feast")
 MARKS = {"beats": "beats", "no difference": "no difference", "worse": "**worse**"}
+LEAST = 50
+"""Positives below which a report is shown but not judged: resampling so few tells little of chance."""
 UNEXPLAINED = "Not explained yet."
 INTRODUCTION = """\
 # Results
@@ -47,7 +49,10 @@ def to_page(shops: Sequence[ShopResult], notes: Mapping[str, Mapping[str, str]])
 
     notes: shop -> report -> why its model does not beat a peer; those of reports that are not there are left out.
     """
-    judged = [replace(shop, reports={n: r for n, r in shop.reports.items() if not is_empty(r)}) for shop in shops]
+    judged = [
+        replace(shop, reports={name: one for name, one in shop.reports.items() if positives(one) >= LEAST})
+        for shop in shops
+    ]
     parts = [INTRODUCTION, "## At a glance\n", _glance(judged), _tally(judged)]
     parts += ["## Where a model does not beat its peer\n", _losses(judged, notes)]
     for shop in shops:
@@ -63,9 +68,9 @@ def title_of(report: Mapping[str, Any]) -> str:
     return f"{report['task']}, {report['horizon']} days"
 
 
-def is_empty(report: Mapping[str, Any]) -> bool:
-    """Tell whether there was nothing to predict."""
-    return not any(cutoff["rows"] for cutoff in report["cutoffs"])
+def positives(report: Mapping[str, Any]) -> int:
+    """Count what came to pass, over the test cutoffs."""
+    return sum(cutoff["positives"] for cutoff in report["cutoffs"])
 
 
 def best_peer(report: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -89,8 +94,17 @@ def _glance(shops: Sequence[ShopResult]) -> str:
             found = best_peer(report)
             peer = [found["peer"], _number(_scorer(report, found["peer"])["pooled"][metric]["value"])] if found else []
             tail = [*peer, _interval(found["difference"]), MARKS[found["verdict"]]] if found else [""] * 4
-            rows.append([shop.name, title_of(report), metric, _interval(model["pooled"][metric]), *tail])
-    head = ["shop", "task", "metric", "model", "best peer", "its value", "model minus it", "verdict"]
+            rows.append(
+                [
+                    shop.name,
+                    title_of(report),
+                    f"{positives(report):,}",
+                    metric,
+                    _interval(model["pooled"][metric]),
+                    *tail,
+                ]
+            )
+    head = ["shop", "task", "positives", "metric", "model", "best peer", "its value", "model minus it", "verdict"]
     return _table(head, rows)
 
 
@@ -155,15 +169,16 @@ def _shop(shop: ShopResult) -> str:
 
 
 def _report(report: Mapping[str, Any]) -> str:
-    if is_empty(report):
+    if not any(cutoff["rows"] for cutoff in report["cutoffs"]):
         return "Nothing to predict: no row at any test cutoff.\n"
+    thin = f"**Only {positives(report)} positive: too few to judge; not counted above.** " * (positives(report) < LEAST)
     cutoffs = "; ".join(
         f"{cutoff['test']} (taught by {len(cutoff['trains'])} cutoffs from {cutoff['trains'][0]} on, "
         f"{cutoff['rows']:,} rows, {cutoff['positives']:,} positive)"
         for cutoff in report["cutoffs"]
     )
     notes = "".join(f" Note: {note}." for note in report["notes"])
-    return f"Tested on {cutoffs}.{notes}\n\n{_values(report)}\n{_differences(report)}\n{_calibration(report)}"
+    return f"{thin}Tested on {cutoffs}.{notes}\n\n{_values(report)}\n{_differences(report)}\n{_calibration(report)}"
 
 
 def _values(report: Mapping[str, Any]) -> str:
