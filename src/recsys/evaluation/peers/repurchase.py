@@ -146,7 +146,7 @@ def _modified_rate(rows: Rows, learned: Learned) -> Floats:
         return _since_first(values)[0], time
 
     shape, rate = _posterior(rows, learned, modified)
-    return feature(rows.values, REPEAT_SHARE) * shape / rate
+    return feature(rows.values, REPEAT_SHARE, unknown=1.0) * shape / rate
 
 
 def _modified_learn(training: TrainingSet) -> Learned:
