@@ -152,7 +152,7 @@ def test_an_announced_launch_adds_its_rows_and_moves_no_other() -> None:
     assert len(new)
     assert set(new["is_launch"]) == {1.0}
     assert set(new["is_candidate"]) == {0.0}
-    assert np.isnan(new["als_score"]).all()
+    assert np.isnan(new["own_product_als_score"]).all()
     for view in (View.PRODUCT, View.MEMBER_PRODUCT):
         moved[view] = moved[view][moved[view]["product_id"] != "000-announced"].reset_index(drop=True)
     same(moved, before())

@@ -4,7 +4,12 @@ from recsys.core.task import FeatureSpec, View
 from recsys.features.catalog import features_of
 from recsys.features.expression import NEVER
 
-CODES = {"member_id": "member_code", "category": "category_code", "product_id": "product_code"}
+CODES = {
+    "member_id": "member_code",
+    "category": "category_code",
+    "subcategory": "subcategory_code",
+    "product_id": "product_code",
+}
 
 
 def view_sql(view: View, stamp: str) -> str:

@@ -21,18 +21,23 @@ from recsys.features import (
     candidates,
     category,
     facts,
+    launch_affinity,
     life_stage,
     member,
     member_category,
     member_product,
     member_profile,
+    member_subcategory,
     product,
+    subcategory,
+    totals,
 )
 from recsys.features.assembly import view_sql
 from recsys.features.candidates import CandidateConfig, stage_candidates
 from recsys.features.catalog import features_of
-from recsys.features.collaborative import Collaborative, Factors, learn, neighbour_frame
+from recsys.features.collaborative import Collaborative, Factors, neighbour_frame
 from recsys.features.expression import Relation
+from recsys.features.level import LEVELS, PRODUCT
 
 NEIGHBOURS = "neighbours.parquet"
 FACTORS = "factors.npz"
@@ -46,11 +51,12 @@ BEFORE_CANDIDATES = (
     *member_profile.SOURCES,
     *category.SOURCES,
     *product.SOURCES,
+    *subcategory.SOURCES,
     *member_category.SOURCES,
     *life_stage.SOURCES,
     *candidates.SOURCES,
 )
-AFTER_CANDIDATES = member_product.SOURCES
+AFTER_CANDIDATES = (*totals.SOURCES, *member_product.SOURCES, *launch_affinity.SOURCES, *member_subcategory.SOURCES)
 
 
 @dataclass(frozen=True)
@@ -178,8 +184,7 @@ def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[st
                 connection.execute(f"CREATE TEMP TABLE {relation.name} AS {sql}")
 
         stage(BEFORE_CANDIDATES)
-        learnt = learn(connection, config.collaborative)
-        stage_candidates(connection, learnt, config)
+        learnt = {level: stage_candidates(connection, level, config) for level in LEVELS}
         stage(AFTER_CANDIDATES)
         rows = {}
         for view in View:
@@ -187,7 +192,7 @@ def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[st
             target = quoted(str(folder / f"{view}.parquet"))
             written = connection.execute(f"COPY ({sql}) TO {target} ({COMPRESSION})").fetchone()
             rows[str(view)] = int(written[0]) if written else 0
-        _write_items(connection, learnt, folder)
+        _write_items(connection, learnt[PRODUCT].collaborative, folder)
     return rows
 
 
@@ -197,9 +202,9 @@ def _write_items(connection: duckdb.DuckDBPyConnection, learnt: Collaborative, f
     neighbour_frame(learnt, product_ids).to_parquet(folder / NEIGHBOURS, index=False)
     factors = Factors(
         member_ids[learnt.member_codes - 1].astype(str),
-        product_ids[learnt.product_codes - 1].astype(str),
+        product_ids[learnt.item_codes - 1].astype(str),
         learnt.member_factors,
-        learnt.product_factors,
+        learnt.item_factors,
     )
     np.savez(folder / FACTORS, **vars(factors))
 

@@ -1,37 +1,65 @@
-"""Which products each active member is offered: own ones, their neighbours, by matrix factors, popular ones, launches.
+"""Which items each active member is offered: own ones, what neighbours name, kin, popular ones and launches.
 
 Every pair carries the scores of all sources, whichever named it.
 """
-
-from dataclasses import dataclass
-from enum import IntEnum
 
 import duckdb
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from threadpoolctl import threadpool_limits
 
 from recsys.core.config import Settings
-from recsys.features.collaborative import Codes, Collaborative, CollaborativeConfig, numbers
+from recsys.features.collaborative import CollaborativeConfig
 from recsys.features.expression import AS_OF, Relation, within
 from recsys.features.facts import ACTIVE_DAYS
+from recsys.features.hazard import stage_hazard
+from recsys.features.level import LEVELS, PRODUCT, Level
+from recsys.features.next_basket import TifuConfig, UpcfConfig
+from recsys.features.ranking import hashes
+from recsys.features.scoring import Learnt, Named, learn_level, score_members
+from recsys.features.sources import Source
+from recsys.features.visits import ago_relation, numbers
 
 CELLS_AT_ONCE = 6_000_000
+CATEGORIES = 10
+SHELF = 30
 
-# score: frequency that fades with age, in whole points, as every purchase day weighs 8, 4, 2 or 1.
-MEMBER_PRODUCT_HISTORY = Relation(
-    "member_product_history",
-    f"""
-    SELECT bought.member_code, product_code, max(day) AS last_day,
-           sum(CASE WHEN day >= {AS_OF} - 28 THEN 8 WHEN day >= {AS_OF} - 84 THEN 4
-                    WHEN day >= {AS_OF} - 182 THEN 2 ELSE 1 END) AS score,
-           count(CASE WHEN day >= {AS_OF} - 365 THEN 1 END) AS days_365d
-    FROM member_product_day AS bought
-    JOIN member_spine ON member_spine.member_code = bought.member_code
-    GROUP BY bought.member_code, product_code
-    """,
-)
+
+class LevelConfig(Settings):
+    """How many items each source may name for a member at one level.
+
+    history: own items with the highest history_score. frequency: own items bought on most days, of equal ones those
+        bought last; and again so many, of equal ones those that everybody buys most.
+    each: items with the highest score of each of TIFU-KNN, UP-CF@r, item neighbours, BM25 and ALS; and again so many
+        among the items that the member never bought.
+    kin: never bought, those sold most in the categories that the member buys most.
+    popular: items bought most in 28 days; and again so many among those that the member never bought.
+    """
+
+    history: int = Field(default=85, ge=0)
+    frequency: int = Field(default=20, ge=0)
+    each: int = Field(default=20, ge=0)
+    kin: int = Field(default=20, ge=0)
+    popular: int = Field(default=20, ge=0)
+    tifu: TifuConfig = TifuConfig()
+    upcf: UpcfConfig = UpcfConfig()
+    collaborative: CollaborativeConfig = CollaborativeConfig()
+
+
+class CandidateConfig(Settings):
+    """How members are offered products and subcategories.
+
+    pool: members among whom neighbours are sought, drawn by a hash of their ids when there are more.
+    """
+
+    product: LevelConfig = LevelConfig()
+    subcategory: LevelConfig = LevelConfig(history=250)
+    pool: int = Field(default=20_000, ge=1)
+
+    def of(self, level: Level) -> LevelConfig:
+        """Return the settings of a level."""
+        return {"product": self.product, "subcategory": self.subcategory}[level.name]
+
 
 ACTIVE_MEMBER = Relation(
     "active_member",
@@ -42,185 +70,163 @@ ACTIVE_MEMBER = Relation(
     """,
 )
 
-# What lay in one basket: a member's purchases of one day within the last year.
-BASKET_LINE = Relation(
-    "basket_line",
-    f"""
-    SELECT CAST(bought.member_code AS BIGINT) * 1000000 + day AS basket, product_code
-    FROM member_product_day AS bought
-    JOIN member_spine ON member_spine.member_code = bought.member_code
-    WHERE {within(365)}
-    """,
+
+def _history_relation(level: Level) -> Relation:
+    """Draft one row a member and item bought; score: every purchase day weighs 8, 4, 2 or 1 by its age."""
+    name, code = level.name, level.code
+    return Relation(
+        f"member_{name}_history",
+        f"""
+        SELECT bought.member_code, {code}, max(day) AS last_day, count(*) AS days,
+               sum(CASE WHEN day >= {AS_OF} - 28 THEN 8 WHEN day >= {AS_OF} - 84 THEN 4
+                        WHEN day >= {AS_OF} - 182 THEN 2 ELSE 1 END) AS score,
+               count(CASE WHEN day >= {AS_OF} - 365 THEN 1 END) AS days_365d
+        FROM member_{name}_day AS bought
+        JOIN member_spine ON member_spine.member_code = bought.member_code
+        GROUP BY bought.member_code, {code}
+        """,
+    )
+
+
+def _basket_relation(level: Level) -> Relation:
+    """Draft what lay in one basket: a member's purchases of one day within the last year."""
+    return Relation(
+        f"{level.name}_basket_line",
+        f"""
+        SELECT CAST(bought.member_code AS BIGINT) * 1000000 + day AS basket, {level.code}
+        FROM member_{level.name}_day AS bought
+        JOIN member_spine ON member_spine.member_code = bought.member_code
+        WHERE {within(365)}
+        """,
+    )
+
+
+SOURCES = (
+    ACTIVE_MEMBER,
+    *(make(level) for level in LEVELS for make in (_history_relation, _basket_relation)),
+    *(ago_relation(name) for name in ("product", "subcategory", "category")),
 )
 
-SOURCES = (MEMBER_PRODUCT_HISTORY, ACTIVE_MEMBER, BASKET_LINE)
 
+def stage_candidates(connection: duckdb.DuckDBPyConnection, level: Level, config: CandidateConfig) -> Learnt:
+    """Create the relation `candidate_<level>`, one row a pair, from the relations of SOURCES and those before them.
 
-class Source(IntEnum):
-    """What may name a pair; a pair that several name carries the first one."""
-
-    HISTORY = 0
-    NEIGHBOUR = 1
-    ALS = 2
-    POPULAR = 3
-    LAUNCH = 4
-
-
-class CandidateConfig(Settings):
-    """How many products each source may name for a member.
-
-    history: own products with the highest history_score.
-    neighbour, als: products not bought within a year, by neighbour_score and als_score.
-    popular: products with most buyers in 28 days.
+    Columns: member_code, the item's code, source, is_candidate and is_launch (0 or 1), history_score and the scores of
+    the sources: 0 = none, but als_score null = outside the factorisation. Returns what was learnt on the way.
     """
-
-    history: int = Field(default=85, ge=0)
-    neighbour: int = Field(default=8, ge=0)
-    als: int = Field(default=6, ge=0)
-    popular: int = Field(default=10, ge=0)
-    collaborative: CollaborativeConfig = CollaborativeConfig()
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """(n,) member and product codes, and the source that named each."""
-
-    members: Codes
-    products: Codes
-    sources: "np.ndarray"
-
-
-def stage_candidates(connection: duckdb.DuckDBPyConnection, learnt: Collaborative, config: CandidateConfig) -> None:
-    """Create the relation `candidate`, one row a pair, from the relations of SOURCES and those before them.
-
-    Columns: member_code, product_code, is_candidate, is_launch (0 or 1), candidate_source, history_score,
-    neighbour_score (0 = no neighbour bought) and als_score (null = outside the factorisation).
-    """
-    named = _named(connection, config)
-    (active,) = numbers(connection, _ACTIVE)
-    size = max(1, CELLS_AT_ONCE // max(1, len(learnt.product_codes)))
-    parts = [_score(learnt, active[start : start + size], named, config) for start in range(0, len(active), size)]
-    scored = pd.concat(parts, ignore_index=True) if parts else _score(learnt, active, named, config)
-    connection.register("scored", scored)
-    connection.execute(_CANDIDATE)
-    connection.unregister("scored")
+    chosen = config.of(level)
+    _stage_offer(connection, level)
+    stage_hazard(connection, level)
+    learnt = learn_level(connection, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
+    connection.execute(_named_sql(level, chosen))
+    connection.execute(_EMPTY)
+    (active,) = numbers(connection, "SELECT member_code FROM active_member ORDER BY member_code")
+    size = max(1, CELLS_AT_ONCE // max(1, len(learnt.item_codes)))
+    for start in range(0, len(active), size):
+        members = active[start : start + size]
+        inside = f"member_code BETWEEN {members[0]} AND {members[-1]}"
+        named = Named(*numbers(connection, f"FROM named WHERE {inside} ORDER BY ALL"))
+        scored = score_members(connection, learnt, members, named, each=chosen.each, popular=chosen.popular)
+        connection.register("block", scored)
+        connection.execute("INSERT INTO scored FROM block")
+        connection.unregister("block")
+    connection.execute(_candidate_sql(level))
+    connection.execute("DROP TABLE named")
+    connection.execute("DROP TABLE scored")
+    return learnt
 
 
-def _named(connection: duckdb.DuckDBPyConnection, config: CandidateConfig) -> _Pairs:
-    """Pairs that SQL names: history, popular and launches, ordered by member."""
-    sql = _NAMED.format(history=config.history, popular=config.popular)
-    return _Pairs(*numbers(connection, sql))
+def _stage_offer(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
+    """Create `<level>_offer`: what may be offered, each item with a number from its id alone that breaks ties."""
+    found = connection.execute(f"SELECT {level.code}, {level.key} FROM {level.name}_base WHERE is_delisted = 0").df()
+    tie = (hashes(found[level.key].to_numpy()) >> np.uint64(1)).astype(np.int64)
+    connection.register("offer", pd.DataFrame({level.code: found[level.code], "tie": tie}))
+    connection.execute(f"CREATE TEMP TABLE {level.name}_offer AS FROM offer")
+    connection.unregister("offer")
 
 
-def _score(learnt: Collaborative, members: Codes, named: _Pairs, config: CandidateConfig) -> pd.DataFrame:
-    """Name and score the pairs of some members, whose codes ascend."""
-    known = np.isin(members, learnt.member_codes)
-    rows = np.flatnonzero(known)
-    places = np.searchsorted(learnt.member_codes, members[rows])
-    shape = (len(members), len(learnt.product_codes))
-    als, near = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape)
-    by_als, by_near = np.full(shape, -np.inf, dtype=np.float32), near
-    if len(rows) and len(learnt.product_codes):
-        weights = learnt.weights[places]
-        with threadpool_limits(1, "blas"):
-            als[rows] = learnt.member_factors[places] @ learnt.product_factors.T
-        near[rows] = (weights @ learnt.similar).toarray() / np.asarray(weights.sum(axis=1))
-        own = (np.repeat(rows, np.diff(weights.indptr)), weights.indices)
-        by_als[rows], by_near = als[rows], near.copy()
-        by_als[own], by_near[own] = -np.inf, 0
-    inside = np.isin(named.members, members)
-    pairs = _distinct(
-        _Pairs(np.searchsorted(members, named.members[inside]), named.products[inside], named.sources[inside]),
-        _best(by_near, config.neighbour, Source.NEIGHBOUR, learnt.product_codes),
-        _best(by_als, config.als, Source.ALS, learnt.product_codes),
-    )
-    column = np.searchsorted(learnt.product_codes, pairs.products)
-    column[column == len(learnt.product_codes)] = 0
-    within = (
-        learnt.product_codes[column] == pairs.products if len(learnt.product_codes) else np.zeros(len(column), bool)
-    )
-    at = (pairs.members[within], column[within])
-    als_score, neighbour_score = np.full(len(column), np.nan), np.zeros(len(column))
-    als_score[within], neighbour_score[within] = als[at], near[at]
-    return pd.DataFrame(
-        {
-            "member_code": members[pairs.members],
-            "product_code": pairs.products,
-            "source": pairs.sources,
-            "als_score": als_score,
-            "neighbour_score": neighbour_score,
-        }
-    )
-
-
-def _best(scores: "np.ndarray", count: int, source: Source, product_codes: Codes) -> _Pairs:
-    """Take up to count products with the highest scores of each row; 0 and -inf are never taken when they mean none."""
-    count = min(count, scores.shape[1])
-    if not count:
-        none = np.empty(0, dtype=np.int64)
-        return _Pairs(none, none, none)
-    columns = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
-    rows = np.repeat(np.arange(len(scores)), count)
-    columns = columns.ravel()
-    kept = scores[rows, columns] > (0 if source is Source.NEIGHBOUR else -np.inf)
-    return _Pairs(rows[kept], product_codes[columns[kept]], np.full(int(kept.sum()), source, dtype=np.int64))
-
-
-def _distinct(*parts: _Pairs) -> _Pairs:
-    """Each pair once, with its first source, ordered by member and product."""
-    members = np.concatenate([part.members for part in parts])
-    products = np.concatenate([part.products for part in parts])
-    sources = np.concatenate([part.sources for part in parts])
-    order = np.lexsort((sources, products, members))
-    members, products, sources = members[order], products[order], sources[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (members[1:] != members[:-1]) | (products[1:] != products[:-1])
-    return _Pairs(members[first], products[first], sources[first])
-
-
-_ACTIVE = "SELECT member_code FROM active_member ORDER BY member_code"
-
-_NAMED = f"""
-    WITH offered AS (SELECT product_code FROM product_base WHERE is_delisted = 0),
-    own AS (
-        SELECT history.member_code, history.product_code,
-               row_number() OVER (
-                   PARTITION BY history.member_code ORDER BY score DESC, last_day DESC, history.product_code
-               ) AS place
-        FROM member_product_history AS history
-        JOIN active_member ON active_member.member_code = history.member_code
-        JOIN offered ON offered.product_code = history.product_code
-    ),
-    popular AS (
-        SELECT popularity.product_code,
-               row_number() OVER (ORDER BY buyers_28d DESC, popularity.product_code) AS place
-        FROM product_popularity AS popularity JOIN offered ON offered.product_code = popularity.product_code
-        WHERE buyers_28d > 0
-    )
-    SELECT member_code, product_code, {Source.HISTORY} AS source FROM own WHERE place <= {{history}}
-    UNION ALL
-    SELECT member_code, product_code, {Source.POPULAR} FROM active_member CROSS JOIN popular WHERE place <= {{popular}}
-    UNION ALL
-    SELECT member_code, product_code, {Source.LAUNCH}
-    FROM active_member CROSS JOIN product_base AS base
-    WHERE is_launch = 1 AND is_delisted = 0 AND NOT EXISTS (
-        SELECT 1 FROM member_product_history AS history
-        WHERE history.member_code = active_member.member_code AND history.product_code = base.product_code
+_EMPTY = """
+    CREATE TEMP TABLE scored (
+        member_code BIGINT, item BIGINT, source BIGINT, tifu_score DOUBLE, tifu_near DOUBLE, tifu_share DOUBLE,
+        upcf_score DOUBLE, neighbour_score DOUBLE, bm25_score DOUBLE, als_score DOUBLE
     )
 """
 
-_CANDIDATE = f"""
-    CREATE TEMP TABLE candidate AS
-    SELECT CAST(scored.member_code AS INTEGER) AS member_code, CAST(scored.product_code AS INTEGER) AS product_code,
-           CASE WHEN source = {Source.LAUNCH} THEN 0 ELSE 1 END AS is_candidate,
-           CASE WHEN is_launch = 1 AND history.score IS NULL THEN 1 ELSE 0 END AS is_launch,
-           CASE source WHEN {Source.HISTORY} THEN 'history' WHEN {Source.NEIGHBOUR} THEN 'neighbour'
-                WHEN {Source.ALS} THEN 'als' WHEN {Source.POPULAR} THEN 'popular' ELSE 'launch' END AS candidate_source,
-           coalesce(history.score, 0) AS history_score,
-           neighbour_score,
-           CASE WHEN isnan(als_score) THEN NULL ELSE als_score END AS als_score
-    FROM scored
-    JOIN product_base ON product_base.product_code = scored.product_code
-    LEFT JOIN member_product_history AS history
-        ON history.member_code = scored.member_code AND history.product_code = scored.product_code
-"""
+
+def _named_sql(level: Level, config: LevelConfig) -> str:
+    """Return SQL of the table `named`: the pairs of own history, of the member's categories, and of launches."""
+    name, code = level.name, level.code
+    launches = f"""
+        UNION ALL
+        SELECT member_code, base.{code}, {Source.LAUNCH}
+        FROM active_member CROSS JOIN product_base AS base
+        WHERE is_launch = 1 AND is_delisted = 0 AND NOT EXISTS (
+            SELECT 1 FROM member_product_history AS history
+            WHERE history.member_code = active_member.member_code AND history.product_code = base.product_code
+        )
+    """
+    return f"""
+        CREATE TEMP TABLE named AS
+        WITH own AS (
+            SELECT history.member_code, history.{code},
+                   row_number() OVER (one ORDER BY score DESC, last_day DESC, tie) AS place,
+                   row_number() OVER (one ORDER BY days DESC, last_day DESC, tie) AS often,
+                   row_number() OVER (one ORDER BY days DESC, times_28d DESC, tie) AS liked
+            FROM member_{name}_history AS history
+            JOIN {name}_popularity AS popularity ON popularity.{code} = history.{code}
+            JOIN active_member ON active_member.member_code = history.member_code
+            JOIN {name}_offer AS offer ON offer.{code} = history.{code}
+            WINDOW one AS (PARTITION BY history.member_code)
+        ),
+        taste AS (
+            SELECT life.member_code, category_code, days,
+                   row_number() OVER (
+                       PARTITION BY life.member_code ORDER BY days DESC, last_day DESC, money DESC, category_code
+                   ) AS place
+            FROM member_category_life AS life
+            JOIN active_member ON active_member.member_code = life.member_code
+        ),
+        shelf AS (
+            SELECT popularity.{code}, category_code, buyers_90d, tie,
+                   row_number() OVER (PARTITION BY category_code ORDER BY buyers_90d DESC, tie) AS place
+            FROM {name}_popularity AS popularity JOIN {name}_offer AS offer ON offer.{code} = popularity.{code}
+            WHERE buyers_90d > 0
+        ),
+        kin AS (
+            SELECT taste.member_code, shelf.{code},
+                   row_number() OVER (
+                       PARTITION BY taste.member_code ORDER BY taste.days * buyers_90d DESC, buyers_90d DESC, tie
+                   ) AS place
+            FROM taste
+            JOIN shelf ON shelf.category_code = taste.category_code
+            LEFT JOIN member_{name}_history AS history
+                ON history.member_code = taste.member_code AND history.{code} = shelf.{code}
+            WHERE taste.place <= {CATEGORIES} AND shelf.place <= {SHELF} AND history.score IS NULL
+        )
+        SELECT member_code, {code} AS item, {Source.HISTORY} AS source FROM own
+        WHERE place <= {config.history} OR often <= {config.frequency} OR liked <= {config.frequency}
+        UNION ALL
+        SELECT member_code, {code}, {Source.KIN} FROM kin WHERE place <= {config.kin}
+        {launches if level is PRODUCT else ""}
+        ORDER BY member_code
+    """
+
+
+def _candidate_sql(level: Level) -> str:
+    name, code = level.name, level.code
+    labels = " ".join(f"WHEN {source} THEN '{source.label}'" for source in Source)
+    launch = "base.is_launch" if level is PRODUCT else "0"
+    return f"""
+        CREATE TEMP TABLE candidate_{name} AS
+        SELECT CAST(scored.member_code AS INTEGER) AS member_code, base.{code},
+               CASE WHEN source = {Source.LAUNCH} THEN 0 ELSE 1 END AS is_candidate,
+               CASE WHEN {launch} = 1 AND history.score IS NULL THEN 1 ELSE 0 END AS is_launch,
+               CASE source {labels} END AS source,
+               coalesce(history.score, 0) AS history_score,
+               tifu_score, tifu_near, tifu_share, upcf_score, neighbour_score, bm25_score,
+               CASE WHEN isnan(als_score) THEN NULL ELSE als_score END AS als_score
+        FROM scored
+        JOIN {name}_base AS base ON base.{code} = scored.item
+        LEFT JOIN member_{name}_history AS history
+            ON history.member_code = scored.member_code AND history.{code} = scored.item
+    """

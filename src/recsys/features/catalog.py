@@ -1,16 +1,30 @@
 """The one list of features; Feast views, training rows and served rows are all read off it."""
 
 from recsys.core.task import FeatureSpec, View
-from recsys.features import category, life_stage, member, member_category, member_product, member_profile, product
+from recsys.features import (
+    category,
+    launch_affinity,
+    life_stage,
+    member,
+    member_category,
+    member_product,
+    member_profile,
+    member_subcategory,
+    product,
+    subcategory,
+)
 
 CATALOG: tuple[FeatureSpec, ...] = (
     *member.FEATURES,
     *member_profile.FEATURES,
     *category.FEATURES,
+    *subcategory.FEATURES,
     *product.FEATURES,
     *member_category.FEATURES,
     *life_stage.FEATURES,
+    *member_subcategory.FEATURES,
     *member_product.FEATURES,
+    *launch_affinity.FEATURES,
 )
 
 

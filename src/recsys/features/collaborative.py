@@ -1,40 +1,43 @@
-"""What members' purchases say together: matrix factors, and which products go with which."""
+"""What members' purchases say together: matrix factors, and which items go with which."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
-from implicit.nearest_neighbours import ItemItemRecommender
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from pydantic import Field
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from recsys.core.config import Settings
-
-Codes = np.ndarray[Any, np.dtype[np.int64]]
+from recsys.features.level import Level
+from recsys.features.visits import Codes, numbers
 
 
 class CollaborativeConfig(Settings):
     """How purchases are factorised and neighbours found.
 
-    products: those with most buyers in a year that take part, which bounds the cost whatever the assortment.
-    min_buyers: members who must have bought a product within a year for it to take part.
+    items: those with most buyers in a year that take part, which bounds the cost whatever the assortment.
+    min_buyers: members who must have bought an item within a year for it to take part.
     factors, iterations, regularization, seed: of the ALS factorisation.
-    neighbours: nearest products kept for each product and kind.
-    shrink: buyers (or baskets) added to each product when a similarity is normalised, which holds back rare pairs.
+    neighbours: nearest items kept for each item and kind.
+    shrink: buyers (or baskets) added to each item when a similarity is normalised, which holds back rare pairs.
+    bm25_neighbours, k1, b: of BM25: nearest items, saturation of repeated purchases, weight of an item's length.
     threads: processor cores; results do not depend on it.
     """
 
-    products: int = Field(default=5000, ge=1)
+    items: int = Field(default=8000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=32, ge=1, le=512)
     iterations: int = Field(default=4, ge=1, le=100)
     regularization: float = Field(default=0.05, ge=0)
-    neighbours: int = Field(default=20, ge=1, le=200)
+    neighbours: int = Field(default=20, ge=1, le=1000)
     shrink: float = Field(default=10.0, ge=0)
+    bm25_neighbours: int = Field(default=100, ge=1)
+    k1: float = Field(default=1.2, ge=0)
+    b: float = Field(default=0.75, ge=0, le=1)
     seed: int = Field(default=7, ge=0)
     threads: int = Field(default=2, ge=1)
 
@@ -57,63 +60,62 @@ class Factors:
 class Collaborative:
     """What was learnt from the last year's purchases of members who agree to personal answers.
 
-    member_codes, product_codes: (n,) and (m,) ascending, the rows and columns of everything below.
-    member_factors, product_factors: (n, f) and (m, f) float32.
-    weights: (n, m) history_score of each member and product.
-    similar, together: (m, m) at most `neighbours` a row, without the product itself: shrunk cosine of products over
-        the members, and over the purchase days, that bought them.
+    member_codes, item_codes: (n,) and (m,) ascending, the rows and columns of everything below.
+    member_factors, item_factors: (n, f) and (m, f) float32.
+    weights: (n, m) history_score of each member and item. days: (n, m) purchase days within the year.
+    similar, together: (m, m) at most `neighbours` a row, without the item itself: shrunk cosine of items over the
+        members, and over the purchase days, that bought them.
+    alike: (m, m) at most `bm25_neighbours` a row, without the item itself: BM25 similarity over the members.
     """
 
     member_codes: Codes
-    product_codes: Codes
+    item_codes: Codes
     member_factors: "np.ndarray"
-    product_factors: "np.ndarray"
+    item_factors: "np.ndarray"
     weights: csr_matrix
+    days: csr_matrix
     similar: csr_matrix
     together: csr_matrix
+    alike: csr_matrix
 
 
-def learn(connection: duckdb.DuckDBPyConnection, config: CollaborativeConfig) -> Collaborative:
-    """Learn from `member_product_history` and `basket_line`; with nothing to learn from, all shapes are 0."""
-    (products,) = numbers(connection, _PRODUCTS.format(min_buyers=config.min_buyers, products=config.products))
-    member, product, score, days = numbers(connection, _HISTORY)
-    kept = np.isin(product, products)
+def learn(connection: duckdb.DuckDBPyConnection, level: Level, config: CollaborativeConfig) -> Collaborative:
+    """Learn from a level's history and baskets; with nothing to learn from, all shapes are 0."""
+    wanted = {"min_buyers": config.min_buyers, "items": config.items, "name": level.name, "code": level.code}
+    (items,) = numbers(connection, _ITEMS.format(**wanted))
+    member, item, score, times = numbers(connection, _HISTORY.format(**wanted))
+    kept = np.isin(item, items)
     members = np.unique(member[kept])
     rows = np.searchsorted(members, member[kept])
-    columns = np.searchsorted(products, product[kept])
-    shape = (len(members), len(products))
+    columns = np.searchsorted(items, item[kept])
+    shape = (len(members), len(items))
     weights = csr_matrix((score[kept].astype(np.float64), (rows, columns)), shape=shape)
+    days = csr_matrix((times[kept].astype(np.float64), (rows, columns)), shape=shape)
     if not weights.nnz:
         empty = np.zeros((0, config.factors), dtype=np.float32)
-        none = csr_matrix((len(products), len(products)), dtype=np.float64)
-        factors = np.zeros((len(products), config.factors), dtype=np.float32)
-        return Collaborative(members, products, empty, factors, weights, none, none)
+        none = csr_matrix((len(items), len(items)), dtype=np.float64)
+        factors = np.zeros((len(items), config.factors), dtype=np.float32)
+        return Collaborative(members, items, empty, factors, weights, days, none, none, none)
     with threadpool_limits(1, "blas"):
-        member_factors, product_factors = _factorise(
-            csr_matrix((days[kept].astype(np.float32), (rows, columns)), shape=shape), config
-        )
+        member_factors, item_factors = _factorise(days.astype(np.float32), config)
     bought = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
     return Collaborative(
         members,
-        products,
+        items,
         member_factors,
-        product_factors,
+        item_factors,
         weights,
+        days,
         _nearest(bought, config),
-        _nearest(_baskets(connection, products), config),
+        _nearest(_baskets(connection, items, wanted), config),
+        _alike(days, config),
     )
 
 
-def numbers(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Codes, ...]:
-    """Fetch a query's columns, all whole numbers without nulls, as (n,) arrays."""
-    columns = connection.execute(sql).fetchnumpy().values()
-    return tuple(np.asarray(column).astype(np.int64) for column in columns)
-
-
-def neighbour_frame(learnt: Collaborative, product_ids: "np.ndarray") -> pd.DataFrame:
+def neighbour_frame(learnt: Collaborative, ids: "np.ndarray") -> pd.DataFrame:
     """List neighbours as product_id, neighbour_id, score, kind ('similar' or 'together') and rank, 1 = the nearest.
 
-    product_ids: (p,) text, the id of each product code, code 1 first.
+    ids: (p,) text, the id of each product code, code 1 first.
     """
     parts = []
     for kind, similarity in (("similar", learnt.similar), ("together", learnt.together)):
@@ -124,8 +126,8 @@ def neighbour_frame(learnt: Collaborative, product_ids: "np.ndarray") -> pd.Data
         parts.append(
             pd.DataFrame(
                 {
-                    "product_id": product_ids[learnt.product_codes[rows] - 1],
-                    "neighbour_id": product_ids[learnt.product_codes[columns] - 1],
+                    "product_id": ids[learnt.item_codes[rows] - 1],
+                    "neighbour_id": ids[learnt.item_codes[columns] - 1],
                     "score": pairs.data[order],
                     "kind": kind,
                     "rank": np.arange(len(rows)) - first + 1,
@@ -151,41 +153,54 @@ def _factorise(days: csr_matrix, config: CollaborativeConfig) -> tuple["np.ndarr
 
 
 def _nearest(bought: csr_matrix, config: CollaborativeConfig) -> csr_matrix:
-    """Keep the most similar products of each; bought: (b, m) ones where basket or member b holds product m."""
+    """Keep the most similar items of each; bought: (b, m) ones where basket or member b holds item m."""
     sizes = np.asarray(bought.sum(axis=0)).ravel()
     scaled = bought.copy()
     scaled.data = scaled.data / np.sqrt(sizes[scaled.indices] + config.shrink)
     model = ItemItemRecommender(K=config.neighbours + 1, num_threads=config.threads)
     model.fit(scaled, show_progress=False)
-    similarity = model.similarity.tocoo()
-    kept = (similarity.row != similarity.col) & (similarity.data > 0)
-    pairs = (similarity.row[kept], similarity.col[kept])
-    return csr_matrix((similarity.data[kept], pairs), shape=similarity.shape)
+    return _others(model.similarity)
 
 
-def _baskets(connection: duckdb.DuckDBPyConnection, products: Codes) -> csr_matrix:
-    basket, product = numbers(connection, _BASKETS)
-    kept = np.isin(product, products)
+def _alike(days: csr_matrix, config: CollaborativeConfig) -> csr_matrix:
+    """Keep the items most alike by BM25, where an item is a document and the members who bought it are its terms.
+
+    Source: Robertson, Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009; as `implicit` has it.
+    """
+    model = ItemItemRecommender(K=config.bm25_neighbours + 1, num_threads=config.threads)
+    model.fit(csr_matrix(bm25_weight(days.T, config.k1, config.b).T), show_progress=False)
+    return _others(model.similarity)
+
+
+def _others(similarity: csr_matrix) -> csr_matrix:
+    pairs = similarity.tocoo()
+    kept = (pairs.row != pairs.col) & (pairs.data > 0)
+    return csr_matrix((pairs.data[kept], (pairs.row[kept], pairs.col[kept])), shape=pairs.shape)
+
+
+def _baskets(connection: duckdb.DuckDBPyConnection, items: Codes, wanted: dict[str, object]) -> csr_matrix:
+    basket, item = numbers(connection, _BASKETS.format(**wanted))
+    kept = np.isin(item, items)
     baskets, rows = np.unique(basket[kept], return_inverse=True)
-    columns = np.searchsorted(products, product[kept])
-    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(baskets), len(products)))
+    columns = np.searchsorted(items, item[kept])
+    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(baskets), len(items)))
 
 
-_PRODUCTS = """
-    SELECT product_code FROM (
-        SELECT history.product_code, count(*) AS buyers
-        FROM member_product_history AS history
-        JOIN product_base ON product_base.product_code = history.product_code
-        WHERE is_delisted = 0 AND days_365d > 0
-        GROUP BY history.product_code HAVING count(*) >= {min_buyers}
-        ORDER BY buyers DESC, history.product_code LIMIT {products}
+_ITEMS = """
+    SELECT code FROM (
+        SELECT history.{code} AS code, any_value(tie) AS tie, count(*) AS buyers
+        FROM member_{name}_history AS history
+        JOIN {name}_offer AS offer ON offer.{code} = history.{code}
+        WHERE days_365d > 0
+        GROUP BY history.{code} HAVING count(*) >= {min_buyers}
+        ORDER BY buyers DESC, tie LIMIT {items}
     )
-    ORDER BY product_code
+    ORDER BY code
 """
 
 _HISTORY = """
-    SELECT member_code, product_code, score, days_365d AS days
-    FROM member_product_history WHERE days_365d > 0
+    SELECT member_code, {code}, score, days_365d AS days
+    FROM member_{name}_history WHERE days_365d > 0 ORDER BY ALL
 """
 
-_BASKETS = "SELECT basket, product_code FROM basket_line"
+_BASKETS = "SELECT basket, {code} FROM {name}_basket_line ORDER BY ALL"

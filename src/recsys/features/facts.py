@@ -5,6 +5,7 @@ whole ten-thousandths of the currency and quantity in whole thousandths: sums of
 in which an engine adds them, so the same tables give the same bytes.
 """
 
+from recsys.data.engine import subcategory_of
 from recsys.data.schema import UNKNOWN_CATEGORY
 from recsys.data.snapshot import LAUNCH_DAYS
 from recsys.features.expression import MONEY_UNITS, QUANTITY_UNITS, Relation, gap_weight
@@ -43,7 +44,8 @@ PRODUCT_BASE = Relation(
     labelled AS (
         SELECT coalesce(every.product_id, sold.product_id) AS product_id,
                CASE WHEN sold.product_id IS NULL THEN coalesce(is_announced, 0) ELSE 0 END AS is_announced,
-               coalesce(category, '{UNKNOWN_CATEGORY}') AS category, subcategory, brand, price, package_size,
+               coalesce(category, '{UNKNOWN_CATEGORY}') AS category, {subcategory_of("every")} AS subcategory,
+               brand, price, package_size,
                ({{instant}} - epoch_us(launched_at)) // {_DAY} AS launch_age,
                CASE WHEN epoch_us(delisted_at) < {{instant}} THEN 1 ELSE 0 END AS is_delisted,
                CASE WHEN is_consumable THEN 1 WHEN NOT is_consumable THEN 0 END AS is_consumable,
@@ -53,10 +55,20 @@ PRODUCT_BASE = Relation(
     SELECT *,
            CAST(row_number() OVER (ORDER BY is_announced, product_id) AS INTEGER) AS product_code,
            CAST(dense_rank() OVER (ORDER BY category) AS INTEGER) AS category_code,
-           CASE WHEN subcategory IS NOT NULL
-                THEN CAST(dense_rank() OVER (ORDER BY category, subcategory) AS INTEGER) END AS subcategory_code,
+           CAST(dense_rank() OVER (ORDER BY subcategory) AS INTEGER) AS subcategory_code,
            CASE WHEN brand IS NOT NULL THEN CAST(dense_rank() OVER (ORDER BY brand) AS INTEGER) END AS brand_code
     FROM labelled
+    """,
+)
+
+# One row a subcategory: see `subcategory_of` for what it is when a retailer names none.
+SUBCATEGORY_BASE = Relation(
+    "subcategory_base",
+    """
+    SELECT subcategory_code, subcategory, min(category_code) AS category_code, min(category) AS category,
+           min(is_announced) AS is_announced, min(is_delisted) AS is_delisted
+    FROM product_base
+    GROUP BY subcategory_code, subcategory
     """,
 )
 
@@ -105,7 +117,7 @@ RETURNED = Relation(
 EVENT = Relation(
     "event",
     """
-    SELECT member_code, product_code, category_code, type, day
+    SELECT member_code, product_code, subcategory_code, category_code, type, day
     FROM events
     JOIN member_base ON member_base.member_id = events.member_id
     LEFT JOIN product_base ON product_base.product_id = events.product_id
@@ -130,6 +142,15 @@ MEMBER_PRODUCT_DAY = Relation(
            count(*) AS lines, {_SUMS}
     FROM purchase
     GROUP BY member_code, product_code, category_code, subcategory_code, brand_code, day
+    """,
+)
+
+MEMBER_SUBCATEGORY_DAY = Relation(
+    "member_subcategory_day",
+    f"""
+    SELECT member_code, subcategory_code, day, {_LINES}, {_SUMS}
+    FROM member_product_day
+    GROUP BY member_code, subcategory_code, day
     """,
 )
 
@@ -173,6 +194,15 @@ MEMBER_PRODUCT_LIFE = Relation(
     """,
 )
 
+MEMBER_SUBCATEGORY_LIFE = Relation(
+    "member_subcategory_life",
+    """
+    SELECT member_code, subcategory_code, count(*) AS days, min(day) AS first_day, max(day) AS last_day
+    FROM member_subcategory_day
+    GROUP BY member_code, subcategory_code
+    """,
+)
+
 MEMBER_CATEGORY_LIFE = Relation(
     "member_category_life",
     """
@@ -195,15 +225,18 @@ CATEGORY_PRICE = Relation(
 
 FACTS = (
     PRODUCT_BASE,
+    SUBCATEGORY_BASE,
     MEMBER_BASE,
     PURCHASE,
     RETURNED,
     EVENT,
     CAMPAIGN_TOUCH,
     MEMBER_PRODUCT_DAY,
+    MEMBER_SUBCATEGORY_DAY,
     MEMBER_CATEGORY_DAY,
     MEMBER_DAY,
     MEMBER_PRODUCT_LIFE,
+    MEMBER_SUBCATEGORY_LIFE,
     MEMBER_CATEGORY_LIFE,
     CATEGORY_PRICE,
 )

@@ -2,48 +2,24 @@
 
 from recsys.core.task import FeatureSpec, View
 from recsys.features.expression import (
-    AS_OF,
     MONEY_UNITS,
     NEVER,
     QUANTITY_UNITS,
     Draft,
     Relation,
-    between,
     count,
     features,
     number,
-    quantity,
     ratio,
-    recency,
     text,
-    trend,
     within,
 )
+from recsys.features.item import buyers, popularity, popularity_relation, sales
+from recsys.features.level import PRODUCT
 
 PRODUCT_SPINE = Relation("product_spine", "SELECT product_code, product_id FROM product_base")
 
-# One row a product; ranks: 1 = most buyers, equal buyers share a rank, so that a product without sales moves none.
-PRODUCT_POPULARITY = Relation(
-    "product_popularity",
-    """
-    WITH bought AS (
-        SELECT product_code,
-               count(CASE WHEN last_day >= {as_of} - 28 THEN 1 END) AS buyers_28d,
-               count(CASE WHEN last_day >= {as_of} - 90 THEN 1 END) AS buyers_90d
-        FROM member_product_life
-        GROUP BY product_code
-    ),
-    every AS (
-        SELECT product_base.product_code, category_code,
-               coalesce(buyers_28d, 0) AS buyers_28d, coalesce(buyers_90d, 0) AS buyers_90d
-        FROM product_base LEFT JOIN bought ON bought.product_code = product_base.product_code
-    )
-    SELECT product_code, buyers_28d,
-           rank() OVER (ORDER BY buyers_28d DESC) AS popularity_rank,
-           rank() OVER (PARTITION BY category_code ORDER BY buyers_90d DESC) AS category_rank
-    FROM every
-    """,
-)
+PRODUCT_POPULARITY = popularity_relation(PRODUCT)
 
 # One row a product: what its brand, subcategory and category sold, which speaks for it before it has sales of its own.
 PRODUCT_KIN = Relation(
@@ -91,7 +67,12 @@ _NEVER_SOLD = "never sold"
 def _identity() -> tuple[Draft, ...]:
     return (
         text("category", NEVER, "category; 'unknown' where the retailer names none", "max(category)"),
-        text("subcategory", "unknown", "subcategory", "max(subcategory)"),
+        text(
+            "subcategory",
+            NEVER,
+            "category > subcategory; the category alone where the retailer names no subcategory",
+            "max(subcategory)",
+        ),
         text("brand", "unknown", "brand", "max(brand)"),
         text("package_size", "unknown", "package size as the retailer writes it", "max(package_size)"),
         number(
@@ -102,78 +83,6 @@ def _identity() -> tuple[Draft, ...]:
             "max(launch_age)",
         ),
         number("product_is_consumable", "flag", "unknown", "1 where is_consumable, 0 where not", "max(is_consumable)"),
-    )
-
-
-def _buyers() -> tuple[Draft, ...]:
-    return (
-        number("product_buyers", "count", NEVER, "distinct members who bought it", "count(*)"),
-        *(
-            number(
-                f"product_buyers_{w}d",
-                "count",
-                NEVER,
-                f"distinct members who bought it in the last {w} days",
-                count(f"last_day >= {AS_OF} - {w}"),
-            )
-            for w in (7, 28, 90)
-        ),
-        number(
-            "product_repeat_rate",
-            "share",
-            _NEVER_SOLD,
-            "buyers with 2 or more purchase days of it / buyers",
-            f"{count('days >= 2')} / count(*)",
-        ),
-        number(
-            "product_mean_gap",
-            "days",
-            "nobody bought it twice",
-            "mean of all gaps of all members in it",
-            ratio("sum(last_day - first_day)", "sum(days - 1)"),
-        ),
-        number(
-            "product_new_buyer_share_28d",
-            "share",
-            "no buyer in 28 days",
-            "buyers of the last 28 days whose first purchase of it fell in them / buyers of the last 28 days",
-            ratio(count(f"first_day >= {AS_OF} - 28"), count(f"last_day >= {AS_OF} - 28")),
-        ),
-    )
-
-
-def _sales() -> tuple[Draft, ...]:
-    return (
-        number("product_days_since_first_sale", "days", _NEVER_SOLD, "as_of - first sale day", f"{AS_OF} - min(day)"),
-        number("product_days_since_last_sale", "days", _NEVER_SOLD, "as_of - last sale day", recency()),
-        number(
-            "product_purchase_days_28d",
-            "count",
-            NEVER,
-            "(member, day) pairs with a purchase of it in the last 28 days",
-            count(within(28)),
-        ),
-        number(
-            "product_trend_28d",
-            "ratio",
-            "no sale in 56 days",
-            "(a - b) / (a + b), (member, day) pairs of the last 28 days and of the 28 before",
-            trend(count(within(28)), count(between(56, 28))),
-        ),
-        number(
-            "product_quantity_per_purchase_day",
-            "units",
-            _NEVER_SOLD,
-            "units / (member, day) pairs",
-            ratio(quantity(), "count(*)"),
-        ),
-        number(
-            "product_discount_share",
-            "share",
-            "no list value",
-            "discount / (money + discount)",
-            ratio("sum(discount)", "sum(money) + sum(discount)"),
-        ),
     )
 
 
@@ -189,25 +98,6 @@ def _prices() -> tuple[Draft, ...]:
             "no price of it or of its category known",
             "product_mean_price, or list price where never sold / category_mean_price",
             PRICE_LEVEL,
-        ),
-    )
-
-
-def _popularity() -> tuple[Draft, ...]:
-    return (
-        number(
-            "product_popularity_rank",
-            "rank",
-            NEVER,
-            "1 + products with more buyers in the last 28 days",
-            "max(popularity_rank)",
-        ),
-        number(
-            "product_rank_in_category",
-            "rank",
-            NEVER,
-            "1 + products of its category with more buyers in the last 90 days",
-            "max(category_rank)",
         ),
     )
 
@@ -247,10 +137,10 @@ def _kin() -> tuple[Draft, ...]:
 
 FEATURES: tuple[FeatureSpec, ...] = (
     *features(View.PRODUCT, "product_base", _identity()),
-    *features(View.PRODUCT, "member_product_life", _buyers()),
-    *features(View.PRODUCT, "member_product_day", _sales()),
+    *features(View.PRODUCT, "member_product_life", buyers(PRODUCT)),
+    *features(View.PRODUCT, "member_product_day", sales(PRODUCT)),
     *features(View.PRODUCT, "product_price", _prices()),
-    *features(View.PRODUCT, "product_popularity", _popularity()),
+    *features(View.PRODUCT, "product_popularity", popularity(PRODUCT)),
     *features(View.PRODUCT, "product_kin", _kin()),
     *features(
         View.PRODUCT,

@@ -108,6 +108,10 @@ CATEGORY_ORACLES: dict[str, Callable[[Item], Any]] = {
 }
 
 
+def subcategory_item(known: Known, name: str) -> Item:
+    return Item(known, name, known.by_subcategory.get(name, []))
+
+
 def _own(i: Item, name: str) -> Any:
     return i.known.attribute(i.key, name)
 
@@ -126,17 +130,51 @@ def price_level(i: Item) -> Any:
     return over(price, i.known.category_price.get(i.known.category_of(i.key)))
 
 
+def _first_bought(window: int) -> Callable[[Item], Any]:
+    return lambda i: sum(i.known.ago(days[0]) <= window for days in i.days_of_buyers.values())
+
+
+def _sold(window: int) -> Callable[[Item], Any]:
+    return lambda i: len(pairs_of_days(i.last(window)))
+
+
+def _trend(window: int) -> Callable[[Item], Any]:
+    return lambda i: trend(len(pairs_of_days(i.last(window))), len(pairs_of_days(i.last(2 * window, window))))
+
+
 def _new_buyers(i: Item) -> Any:
     recent = [days for days in i.days_of_buyers.values() if i.known.ago(days[-1]) <= 28]
     return over(sum(i.known.ago(days[0]) <= 28 for days in recent), len(recent))
 
 
-def _rank(i: Item, window: int, rivals: list[str]) -> int:
-    return place(buyers(window)(i), [buyers(window)(product_item(i.known, rival)) for rival in rivals])
+def _rank(i: Item, window: int, rivals: list[Item]) -> int:
+    return place(buyers(window)(i), [buyers(window)(rival) for rival in rivals])
 
 
-def _category_rivals(i: Item) -> list[str]:
-    return [p for p in i.known.all_products if i.known.category_of(p) == i.known.category_of(i.key)]
+def _products(known: Known) -> list[Item]:
+    return [product_item(known, product) for product in known.all_products]
+
+
+def _subcategories(known: Known) -> list[Item]:
+    return [subcategory_item(known, name) for name in {known.subcategory_of(p) for p in known.all_products}]
+
+
+def _category_rivals(i: Item) -> list[Item]:
+    return [rival for rival in _products(i.known) if i.known.category_of(rival.key) == i.known.category_of(i.key)]
+
+
+def category_of_subcategory(known: Known, name: str) -> str:
+    return next(known.category_of(p) for p in known.all_products if known.subcategory_of(p) == name)
+
+
+def _subcategory_rivals(i: Item) -> list[Item]:
+    mine = category_of_subcategory(i.known, i.key)
+    return [rival for rival in _subcategories(i.known) if category_of_subcategory(i.known, rival.key) == mine]
+
+
+def _subcategory_share(i: Item) -> Any:
+    mine = category_of_subcategory(i.known, i.key)
+    return over(buyers(90)(i), buyers(90)(category_item(i.known, mine)))
 
 
 def _kin(i: Item, matches: Callable[[Line], bool]) -> int:
@@ -148,8 +186,7 @@ def _brand_buyers(i: Item) -> int:
 
 
 def _subcategory_buyers(i: Item) -> int:
-    kind = (i.known.category_of(i.key), _own(i, "subcategory"))
-    return _kin(i, lambda line: line.subcategory is not None and (line.category, line.subcategory) == kind)
+    return _kin(i, lambda line: line.subcategory == i.known.subcategory_of(i.key))
 
 
 def _category_buyers(i: Item) -> int:
@@ -168,28 +205,45 @@ def _events(kind: str) -> Callable[[Item], Any]:
     return lambda i: sum(matches(i, row) for row in i.known.events)
 
 
+_ITEM: dict[str, Callable[[Item], Any]] = {
+    "buyers": lambda i: len(members_of(i.lines)),
+    **{f"buyers_{w}d": buyers(w) for w in (7, 28, 90)},
+    **{f"new_buyers_{w}d": _first_bought(w) for w in (28, 90)},
+    "repeat_rate": lambda i: i.repeat_share,
+    "mean_gap": lambda i: i.mean_gap,
+    "purchase_days_per_buyer": lambda i: over(len(pairs_of_days(i.lines)), len(members_of(i.lines))),
+    "new_buyer_share_28d": _new_buyers,
+    "days_since_first_sale": lambda i: i.known.ago(days_of(i.lines)[0]) if i.lines else None,
+    "days_since_last_sale": lambda i: i.known.ago(days_of(i.lines)[-1]) if i.lines else None,
+    **{f"purchase_days_{w}d": _sold(w) for w in (7, 28)},
+    **{f"trend_{w}d": _trend(w) for w in (7, 28)},
+    "quantity_per_purchase_day": lambda i: over(quantity(i.lines), len(pairs_of_days(i.lines))),
+    "discount_share": lambda i: discount_share(i.lines),
+    "discount_share_14d": lambda i: discount_share(i.last(14)),
+}
+
+SUBCATEGORY_ORACLES: dict[str, Callable[[Item], Any]] = {
+    **{f"subcategory_{name}": oracle for name, oracle in _ITEM.items()},
+    "subcategory_category": lambda i: category_of_subcategory(i.known, i.key),
+    "subcategory_popularity_rank": lambda i: _rank(i, 28, _subcategories(i.known)),
+    "subcategory_rank_in_category": lambda i: _rank(i, 90, _subcategory_rivals(i)),
+    "subcategory_products": lambda i: len({line.product for line in i.lines}),
+    "subcategory_products_90d": lambda i: len({line.product for line in i.last(90)}),
+    "subcategory_share_of_category": _subcategory_share,
+}
+
 PRODUCT_ORACLES: dict[str, Callable[[Item], Any]] = {
+    **{f"product_{name}": oracle for name, oracle in _ITEM.items()},
     "category": lambda i: i.known.category_of(i.key),
-    "subcategory": lambda i: _own(i, "subcategory"),
+    "subcategory": lambda i: i.known.subcategory_of(i.key),
     "brand": lambda i: _own(i, "brand"),
     "package_size": lambda i: _own(i, "package_size"),
     "product_days_since_launch": _launch_age,
     "product_is_consumable": lambda i: _flag(_own(i, "is_consumable")),
-    "product_buyers": lambda i: len(members_of(i.lines)),
-    **{f"product_buyers_{w}d": buyers(w) for w in (7, 28, 90)},
-    "product_repeat_rate": lambda i: i.repeat_share,
-    "product_mean_gap": lambda i: i.mean_gap,
-    "product_new_buyer_share_28d": _new_buyers,
-    "product_days_since_first_sale": lambda i: i.known.ago(days_of(i.lines)[0]) if i.lines else None,
-    "product_days_since_last_sale": lambda i: i.known.ago(days_of(i.lines)[-1]) if i.lines else None,
-    "product_purchase_days_28d": lambda i: len(pairs_of_days(i.last(28))),
-    "product_trend_28d": lambda i: i.trend,
-    "product_quantity_per_purchase_day": lambda i: over(quantity(i.lines), len(pairs_of_days(i.lines))),
-    "product_discount_share": lambda i: discount_share(i.lines),
     "product_list_price": lambda i: _own(i, "price"),
     "product_mean_price": lambda i: i.price,
     "product_price_level": price_level,
-    "product_popularity_rank": lambda i: _rank(i, 28, list(i.known.all_products)),
+    "product_popularity_rank": lambda i: _rank(i, 28, _products(i.known)),
     "product_rank_in_category": lambda i: _rank(i, 90, _category_rivals(i)),
     "product_brand_buyers_90d": _brand_buyers,
     "product_subcategory_buyers_90d": _subcategory_buyers,

@@ -17,7 +17,7 @@ class Line:
     member: str
     product: str
     category: str
-    subcategory: str | None
+    subcategory: str
     brand: str | None
     day: int
     hour: int
@@ -87,6 +87,13 @@ class Known:
     def category_of(self, product: str) -> str:
         return self.attribute(product, "category") or "unknown"
 
+    def subcategory_of(self, product: str) -> str:
+        return subcategory(self.all_products.get(product, {}))
+
+    @cached_property
+    def by_subcategory(self) -> dict[str, list[Line]]:
+        return _grouped(self.lines, "subcategory")
+
     @cached_property
     def category_price(self) -> dict[str, float]:
         """Money a unit."""
@@ -94,6 +101,12 @@ class Known:
             category: sum(line.money for line in lines) / sum(line.quantity for line in lines)
             for category, lines in self.by_category.items()
         }
+
+
+def subcategory(product: Row) -> str:
+    """Category and subcategory together, as a name may stand in several categories."""
+    category, name = product.get("category") or "unknown", product.get("subcategory")
+    return category if name is None else f"{category} > {name}"
 
 
 def know(tables: Tables, as_of: AsOf) -> Known:
@@ -160,7 +173,7 @@ def _line(row: Row, catalogue: dict[str, Row]) -> Line:
         row["member_id"],
         row["product_id"],
         product.get("category") or "unknown",
-        product.get("subcategory"),
+        subcategory(product),
         product.get("brand"),
         row["day"],
         row["hour"],

@@ -1,30 +1,34 @@
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from recsys.features.build import SnapshotFolder
+from recsys.features.kin import PLURALS
+from recsys.features.level import PRODUCT, SUBCATEGORY, Level
 from tests.oracle.features.arithmetic import (
     days_by,
     discount_share,
+    gaps,
     last_gap,
     mean_gap,
     money,
     over,
     place,
-    products_on_days,
     quantity,
     sd_gap,
     trend,
     weighted_gap,
 )
-from tests.oracle.features.item_oracle import category_item, price_level, product_item
+from tests.oracle.features.item_oracle import category_item, price_level, product_item, subcategory_item
 from tests.oracle.features.known import Known, Line, days_of
 from tests.oracle.features.life_stage_oracle import Span, span_of
 from tests.oracle.features.member_oracle import Member
+from tests.oracle.features.offers import Offers
 
 
 @dataclass(frozen=True)
@@ -170,130 +174,83 @@ MEMBER_CATEGORY_ORACLES: dict[str, Callable[[MemberCategory], Any]] = {
 
 
 @dataclass(frozen=True)
-class MemberProduct(Own):
-    product: str
-    offers: "Offers"
+class MemberItem(Own):
+    """A member and an item of a level."""
+
+    item: str
+    offers: Offers
+
+    @property
+    def level(self) -> str:
+        return self.offers.level.name
+
+    def same(self, name: str) -> Any:
+        """The value that lines of the item's kin have."""
+        if name == "category":
+            return self.offers.category(self.item)
+        return self.known.subcategory_of(self.item) if name == "subcategory" else self.known.attribute(self.item, name)
 
     def kin(self, name: str) -> list[Line]:
-        value = self.known.attribute(self.product, name)
-        mine = [line for line in self.member.lines if value is not None and getattr(line, name) == value]
-        return [line for line in mine if name == "brand" or line.category == self.category]
-
-    @cached_property
-    def category(self) -> str:
-        return self.known.category_of(self.product)
-
-    @cached_property
-    def in_category(self) -> list[Line]:
-        return [line for line in self.member.lines if line.category == self.category]
+        value = self.same(name)
+        return [line for line in self.member.lines if value is not None and getattr(line, name) == value]
 
     def ago(self, lines: list[Line]) -> Any:
         return self.known.ago(days_of(lines)[-1]) if lines else None
 
-    def share(self, lines: list[Line]) -> Any:
-        return len(products_on_days(lines)) / len(products_on_days(self.member.lines))
+    def times(self, lines: list[Line]) -> int:
+        """(item, day) pairs."""
+        return len({(self.offers.item_of(line), line.day) for line in lines})
 
-    def kin_share(self, name: str) -> Any:
-        known = self.known.attribute(self.product, name) is not None
-        return self.share(self.kin(name)) if known else None
+    def share(self, lines: list[Line]) -> Any:
+        return self.times(lines) / self.times(self.member.lines)
 
     def rank(self, value: Callable[[list[int]], float]) -> Any:
-        every = days_by(self.member.lines, "product").values()
+        every = days_by(self.member.lines, self.level).values()
         return place(value(self.days), map(value, every)) if self.days else None
 
+    def later(self, day: int) -> int:
+        """The member's visits after a day."""
+        return sum(visit > day for visit in self.member.days)
+
+    def kept(self, percent: int, days: list[int]) -> float:
+        return sum(math.pow(percent / 100, self.later(day)) for day in days)
+
+    def half_life(self, days: int) -> float:
+        return sum(math.pow(0.5, self.known.ago(day) / days) for day in self.days)
+
+    def visits_overdue(self, days: list[int]) -> Any:
+        if len(days) < 2:
+            return None
+        return over(self.later(days[-1]), (self.later(days[0]) - self.later(days[-1])) / (len(days) - 1))
+
+    @property
+    def visit_gaps(self) -> list[int]:
+        return [self.later(early) - self.later(late) for early, late in pairwise(self.days)]
+
     def events(self) -> list[dict[str, Any]]:
-        return [row for row in self.member.own(self.known.events) if row["product_id"] == self.product]
+        def item(row: dict[str, Any]) -> Any:
+            product = row["product_id"]
+            if product not in self.known.all_products:
+                return None
+            return product if self.level == "product" else self.known.subcategory_of(product)
+
+        return [row for row in self.member.own(self.known.events) if item(row) == self.item]
+
+    @property
+    def usual(self) -> float:
+        """Mean days between the member's visits."""
+        days = self.member.days
+        return (days[-1] - days[0]) / (len(days) - 1)
 
     @property
     def price_distance(self) -> Any:
-        level, own = price_level(product_item(self.known, self.product)), self.member.price_level
+        level, own = price_level(product_item(self.known, self.item)), self.member.price_level
         return None if level is None or own is None else level - own
 
-
-@dataclass(frozen=True)
-class Offers:
-    """The candidate sources told anew, from the factors and neighbours that the snapshot holds."""
-
-    known: Known
-    folder: SnapshotFolder
-
-    @cached_property
-    def vectors(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        factors = self.folder.factors()
-        return (
-            dict(zip(map(str, factors.member_ids), factors.member_factors.astype(float), strict=True)),
-            dict(zip(map(str, factors.product_ids), factors.product_factors.astype(float), strict=True)),
-        )
-
-    @cached_property
-    def similar(self) -> dict[str, dict[str, float]]:
-        frame = self.folder.neighbours()
-        frame = frame[frame["kind"] == "similar"]
-        found: dict[str, dict[str, float]] = {}
-        for product, neighbour, score in frame[["product_id", "neighbour_id", "score"]].itertuples(index=False):
-            found.setdefault(product, {})[neighbour] = score
-        return found
-
-    @cached_property
-    def active(self) -> list[str]:
-        recent = {line.member for line in self.known.lines if self.known.ago(line.day) <= 84}
-        return sorted(recent & self.known.personal)
-
-    def history(self, member: str) -> dict[str, int]:
-        bought = days_by(self.known.by_member.get(member, []), "product")
-        return {product: sum(self._weight(self.known.ago(day)) for day in days) for product, days in bought.items()}
-
-    def near(self, member: str) -> dict[str, float]:
-        """neighbour_score of every product that has one."""
-        bought = days_by(self.known.by_member.get(member, []), "product")
-        inside = self.vectors[1]
-        weights = {
-            product: score
-            for product, score in self.history(member).items()
-            if product in inside and self.known.ago(bought[product][-1]) <= 365
-        }
-        scores: dict[str, float] = {}
-        for product, weight in weights.items():
-            for neighbour, similarity in self.similar.get(product, {}).items():
-                scores[neighbour] = scores.get(neighbour, 0) + weight * similarity / sum(weights.values())
-        return scores
-
-    def taste(self, member: str, product: str) -> Any:
-        members, products = self.vectors
-        return float(members[member] @ products[product]) if member in members and product in products else None
-
-    def named(self, member: str) -> dict[str, str]:
-        """Candidates and launches of an active member, and the source that named each first."""
-        bought = days_by(self.known.by_member[member], "product")
-        score, near = self.history(member), self.near(member)
-        own = sorted(filter(self.sold, score), key=lambda p: (-score[p], -bought[p][-1], p))[:85]
-        fresh = [p for p in self.vectors[1] if p not in bought or self.known.ago(bought[p][-1]) > 365]
-        taste = {p: self.taste(member, p) for p in fresh if member in self.vectors[0]}
-        sources = {
-            "history": own,
-            "neighbour": sorted((p for p in fresh if near.get(p, 0) > 0), key=lambda p: -near[p])[:8],
-            "als": sorted(taste, key=lambda p: -taste[p])[:6],
-            "popular": self.popular,
-            "launch": [p for p in self.known.launches if p not in bought and self.sold(p)],
-        }
-        return {p: source for source in reversed(sources) for p in sources[source]}
-
-    @cached_property
-    def popular(self) -> list[str]:
-        counts = {
-            product: len({line.member for line in lines if self.known.ago(line.day) <= 28})
-            for product, lines in self.known.by_product.items()
-            if self.sold(product)
-        }
-        return sorted((p for p in counts if counts[p]), key=lambda p: (-counts[p], p))[:10]
-
-    def sold(self, product: str) -> bool:
-        at = self.known.attribute(product, "delisted_at") if product in self.known.products else None
-        return at is None or at >= self.known.as_of.instant.replace(tzinfo=None)
-
-    @staticmethod
-    def _weight(ago: int) -> int:
-        return 8 if ago <= 28 else 4 if ago <= 84 else 2 if ago <= 182 else 1
+    @property
+    def mean_gap_of_all(self) -> Any:
+        make = product_item if self.level == "product" else subcategory_item
+        return make(self.known, self.item).mean_gap
 
 
 def member_category(known: Known, member: str, category: str) -> MemberCategory:
@@ -301,62 +258,104 @@ def member_category(known: Known, member: str, category: str) -> MemberCategory:
     return MemberCategory(Member(known, member), lines, category)
 
 
-def member_product(offers: Offers, member: str, product: str) -> MemberProduct:
-    lines = [line for line in offers.known.by_member[member] if line.product == product]
-    return MemberProduct(Member(offers.known, member), lines, product, offers)
+def member_item(offers: Offers, member: str, item: str) -> MemberItem:
+    lines = [line for line in offers.lines(member) if offers.item_of(line) == item]
+    return MemberItem(Member(offers.known, member), lines, item, offers)
 
 
-def _product_days(w: int) -> Callable[[MemberProduct], Any]:
+def _item_days(w: int) -> Callable[[MemberItem], Any]:
     return lambda p: len(days_of(p.last(w)))
 
 
-def _product_events(kind: str) -> Callable[[MemberProduct], Any]:
+def _item_events(kind: str) -> Callable[[MemberItem], Any]:
     return lambda p: sum(row["type"] == kind and p.known.ago(row["day"]) <= 30 for row in p.events())
 
 
-def _source(p: MemberProduct) -> str:
-    return p.offers.named(p.member.member)[p.product]
+def _kept(percent: int) -> Callable[[MemberItem], Any]:
+    return lambda p: p.kept(percent, p.days)
 
 
-_HISTORY: dict[str, Callable[[MemberProduct], Any]] = {
+def _half_life(days: int) -> Callable[[MemberItem], Any]:
+    return lambda p: p.half_life(days)
+
+
+def _share_of_last(visits: int) -> Callable[[MemberItem], Any]:
+    return lambda p: len(set(p.member.days[-visits:]) & set(p.days)) / len(p.member.days[-visits:])
+
+
+_ITEM: dict[str, Callable[[MemberItem], Any]] = {
     "purchase_days": lambda p: len(p.days),
-    **{f"purchase_days_{w}d": _product_days(w) for w in (30, 90, 365)},
+    **{f"purchase_days_{w}d": _item_days(w) for w in (7, 14, 30, 60, 90, 180, 365)},
+    **{f"half_life_{days}d": _half_life(days) for days in (7, 14, 28, 56, 112)},
+    **{f"kept_{percent}": _kept(percent) for percent in (60, 80, 90, 95)},
+    **{f"share_of_last_{visits}": _share_of_last(visits) for visits in (1, 3, 5, 10, 20)},
     "days_since_purchase": lambda p: p.since,
     "days_since_first_purchase": lambda p: p.known.ago(p.days[0]) if p.days else None,
     "mean_gap": lambda p: mean_gap(p.days),
+    "median_gap": lambda p: median(gaps(p.days)) if len(p.days) > 1 else None,
+    "sd_gap": lambda p: sd_gap(p.days),
     "last_gap": lambda p: last_gap(p.days),
     "overdue_ratio": lambda p: over(p.since, mean_gap(p.days)),
+    "median_overdue_ratio": lambda p: over(p.since, median(gaps(p.days)) if len(p.days) > 1 else None),
+    "next_due_ratio": lambda p: over(p.since + p.usual, mean_gap(p.days)) if len(p.days) > 1 else None,
     "quantity": lambda p: quantity(p.lines),
     "last_quantity_ratio": lambda p: p.last_quantity_ratio,
     "visits_between": lambda p: p.visits_between,
+    "last_visits_between": lambda p: p.visit_gaps[-1] if p.visit_gaps else None,
     "visits_since": lambda p: p.visits_since,
+    "visits_overdue_ratio": lambda p: p.visits_overdue(p.days),
+    "share_since_first": lambda p: len(p.days) / (p.later(p.days[0]) + 1) if p.days else None,
     "basket_share": lambda p: len(p.days) / len(p.member.days),
-    "due_ratio": lambda p: over(p.since, product_item(p.known, p.product).mean_gap),
+    "due_ratio": lambda p: over(p.since, p.mean_gap_of_all),
     "frequency_rank": lambda p: p.rank(len),
     "recency_rank": lambda p: p.rank(lambda days: days[-1]),
-    "share_of_category": lambda p: over(len(p.days), len(products_on_days(p.in_category))),
-    "views_30d": _product_events("view"),
-    "carts_30d": _product_events("cart"),
-    "favourites_30d": _product_events("favourite"),
+    "hazard": lambda p: p.offers.hazard(p.item, p.visits_since + 1) if p.days else None,
+    "history_score": lambda p: p.offers.history(p.member.member).get(p.item, 0),
+    "tifu_score": lambda p: p.offers.tifu(p.member.member)[0].get(p.item, 0),
+    "tifu_near": lambda p: p.offers.tifu(p.member.member)[1].get(p.item, 0),
+    "tifu_share": lambda p: p.offers.tifu(p.member.member)[2].get(p.item, 0),
+    "upcf_score": lambda p: p.offers.upcf(p.member.member).get(p.item, 0),
+    "neighbour_score": lambda p: p.offers.near(p.member.member).get(p.item, 0),
+    "bm25_score": lambda p: p.offers.alike(p.member.member).get(p.item, 0),
+    "als_score": lambda p: p.offers.taste(p.member.member, p.item),
+    "views_30d": _item_events("view"),
+    "carts_30d": _item_events("cart"),
+    "favourites_30d": _item_events("favourite"),
     "days_since_event": lambda p: p.known.ago(max(r["day"] for r in p.events())) if p.events() else None,
 }
 
-MEMBER_PRODUCT_ORACLES: dict[str, Callable[[MemberProduct], Any]] = {
-    "is_candidate": lambda p: int(_source(p) != "launch"),
-    "is_launch": lambda p: int(p.product in p.known.launches and not p.lines),
-    "candidate_source": _source,
-    "history_score": lambda p: p.offers.history(p.member.member).get(p.product, 0),
-    "neighbour_score": lambda p: p.offers.near(p.member.member).get(p.product, 0),
-    "als_score": lambda p: p.offers.taste(p.member.member, p.product),
-    **{f"own_product_{name}": oracle for name, oracle in _HISTORY.items()},
-    "affinity_category_visit_share": lambda p: len(days_of(p.in_category)) / len(p.member.days),
-    "affinity_category_share": lambda p: p.share(p.in_category),
-    "affinity_category_days_since": lambda p: p.ago(p.in_category),
-    "affinity_category_overdue_ratio": lambda p: over(p.ago(p.in_category), mean_gap(days_of(p.in_category))),
-    "affinity_category_products": lambda p: len({line.product for line in p.in_category}),
-    "affinity_subcategory_share": lambda p: p.kin_share("subcategory"),
-    "affinity_subcategory_days_since": lambda p: p.ago(p.kin("subcategory")),
-    "affinity_brand_share": lambda p: p.kin_share("brand"),
+APART = ("source", "tifu_rank", "near_rank", "upcf_rank")
+"""Features of a pair whose oracles look at all rows of the member."""
+
+
+def _kin(level: Level, kin: str) -> dict[str, Callable[[MemberItem], Any]]:
+    own, affinity, items = level.own, f"{level.affinity}_{kin}", f"{level.affinity}_{kin}_{PLURALS[level.name]}"
+    return {
+        f"{own}_share_of_{kin}": lambda p: over(len(p.days), p.times(p.kin(kin))),
+        f"{own}_kept_share_of_{kin}": lambda p: over(p.kept(90, p.days), p.kept(90, days_of(p.kin(kin)))),
+        f"{affinity}_visit_share": lambda p: len(days_of(p.kin(kin))) / len(p.member.days),
+        f"{affinity}_share": lambda p: p.share(p.kin(kin)),
+        f"{affinity}_kept_90": lambda p: p.kept(90, days_of(p.kin(kin))),
+        f"{affinity}_days_since": lambda p: p.ago(p.kin(kin)),
+        f"{affinity}_overdue_ratio": lambda p: over(p.ago(p.kin(kin)), mean_gap(days_of(p.kin(kin)))),
+        f"{affinity}_visits_overdue_ratio": lambda p: p.visits_overdue(days_of(p.kin(kin))),
+        items: lambda p: len({p.offers.item_of(line) for line in p.kin(kin)}),
+    }
+
+
+def _level(level: Level) -> dict[str, Callable[[MemberItem], Any]]:
+    own = {f"{level.own}_{name}": oracle for name, oracle in _ITEM.items()}
+    for kin in level.kin:
+        own |= _kin(level, kin)
+    return own
+
+
+MEMBER_SUBCATEGORY_ORACLES: dict[str, Callable[[MemberItem], Any]] = _level(SUBCATEGORY)
+
+MEMBER_PRODUCT_ORACLES: dict[str, Callable[[MemberItem], Any]] = {
+    **_level(PRODUCT),
+    "is_launch": lambda p: int(p.item in p.known.launches and not p.lines),
+    "affinity_brand_share": lambda p: p.share(p.kin("brand")) if p.same("brand") is not None else None,
     "affinity_brand_days_since": lambda p: p.ago(p.kin("brand")),
     "price_level_distance": lambda p: p.price_distance,
 }

@@ -11,7 +11,7 @@ from recsys.core.task import Task, View
 from recsys.data.tables import Tables
 from recsys.features import build
 from recsys.features.build import SnapshotFolder, build_snapshot, code_digest, read_rows
-from recsys.features.candidates import CandidateConfig
+from recsys.features.candidates import CandidateConfig, LevelConfig
 from recsys.features.catalog import CATALOG, features_of
 from recsys.features.collaborative import CollaborativeConfig
 from recsys.features.expression import NEVER
@@ -36,6 +36,15 @@ RECOMMEND = Task(
     ("score",),
     "ndcg",
 )
+SUBCATEGORIES = Task(
+    "recommend_subcategory",
+    28,
+    ("member_id", "subcategory"),
+    (View.MEMBER_SUBCATEGORY, View.SUBCATEGORY, View.MEMBER),
+    "true",
+    ("score",),
+    "ndcg",
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +63,12 @@ def test_two_builds_are_the_same_bytes(tables: Tables, folder: SnapshotFolder, t
 
 
 def test_the_number_of_threads_moves_nothing(tables: Tables, folder: SnapshotFolder, tmp_path: Path) -> None:
-    one = CandidateConfig(collaborative=CollaborativeConfig(threads=1))
-    again = build_snapshot(tables.at(tables.end), tmp_path, candidates=one)
+    one = LevelConfig(collaborative=CollaborativeConfig(threads=1))
+    again = build_snapshot(
+        tables.at(tables.end),
+        tmp_path,
+        candidates=CandidateConfig(product=one, subcategory=one.model_copy(update={"history": 250})),
+    )
     assert again.manifest["files"] == folder.manifest["files"]
 
 
@@ -88,7 +101,7 @@ def test_an_unchanged_snapshot_is_reused(tables: Tables, tmp_path: Path) -> None
     first = build_snapshot(tables.at(tables.end), tmp_path)
     written = first.path(View.MEMBER).stat().st_mtime_ns
     assert build_snapshot(tables.at(tables.end), tmp_path).path(View.MEMBER).stat().st_mtime_ns == written
-    other = CandidateConfig(history=3)
+    other = CandidateConfig(product=LevelConfig(history=3, frequency=3, each=2, kin=2, popular=2))
     again = build_snapshot(tables.at(tables.end), tmp_path, candidates=other)
     assert again.path(View.MEMBER).stat().st_mtime_ns != written
     assert again.manifest["rows"]["member_product"] < first.manifest["rows"]["member_product"]
@@ -115,7 +128,7 @@ def test_members_who_opted_out_have_no_rows(tables: Tables, folder: SnapshotFold
         rows = connection.execute("SELECT member_id FROM members WHERE NOT consent_personalised").fetchall()
     out = {row[0] for row in rows}
     assert out
-    for view in (View.MEMBER, View.MEMBER_CATEGORY, View.MEMBER_PRODUCT):
+    for view in (View.MEMBER, View.MEMBER_CATEGORY, View.MEMBER_SUBCATEGORY, View.MEMBER_PRODUCT):
         assert not out & set(folder.read(view)["member_id"])
     assert not out & set(folder.factors().member_ids)
 
@@ -146,20 +159,27 @@ def test_a_member_with_one_purchase(tmp_path: Path) -> None:
     member, pair = folder.read(View.MEMBER).iloc[0], folder.read(View.MEMBER_PRODUCT).iloc[0]
     assert member["days_since_purchase"] == 5
     assert member[["mean_gap", "sd_gap", "weighted_gap", "overdue_ratio", "price_level"]].isna().all()
-    assert pair[["own_product_purchase_days", "is_candidate", "candidate_source"]].tolist() == [1, 1, "history"]
-    assert np.isnan(pair["als_score"])
+    assert pair[["own_product_purchase_days", "is_candidate", "own_product_source"]].tolist() == [1, 1, "history"]
+    assert np.isnan(pair["own_product_als_score"])
+    kind = folder.read(View.MEMBER_SUBCATEGORY).iloc[0]
+    assert kind[["subcategory", "own_subcategory_purchase_days", "own_subcategory_source"]].tolist() == [
+        "unknown",
+        1,
+        "history",
+    ]
     assert len(folder.neighbours()) == 0
     assert len(folder.factors().member_ids) == 0
 
 
 def test_before_the_first_order_there_are_no_pairs(tables: Tables, tmp_path: Path) -> None:
     folder = build_snapshot(tables.at(tables.first), tmp_path)
-    assert folder.manifest["rows"]["member_category"] == folder.manifest["rows"]["member_product"] == 0
+    for view in (View.MEMBER_CATEGORY, View.MEMBER_SUBCATEGORY, View.MEMBER_PRODUCT):
+        assert folder.manifest["rows"][view] == 0
     assert len(read_rows(folder, RECOMMEND)) == 0
     assert len(read_rows(folder, CHURN)) == 0
 
 
-@pytest.mark.parametrize("task", [CHURN, REPURCHASE, RECOMMEND], ids=lambda task: task.name)
+@pytest.mark.parametrize("task", [CHURN, REPURCHASE, RECOMMEND, SUBCATEGORIES], ids=lambda task: task.name)
 def test_rows_join_views_on_their_keys(folder: SnapshotFolder, task: Task) -> None:
     rows = read_rows(folder, task)
     first = folder.read(task.views[0])

@@ -6,7 +6,7 @@ import pytest
 
 from recsys.core.task import View
 from recsys.features.build import SnapshotFolder, build_snapshot
-from recsys.features.candidates import CandidateConfig
+from recsys.features.candidates import CandidateConfig, LevelConfig
 from recsys.features.collaborative import CollaborativeConfig
 from tests.shop import at, store
 
@@ -28,8 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> SnapshotFolder:
     orders = orders.drop(columns="n").assign(quantity=1.0, amount=2.0)
     root: Path = tmp_path_factory.mktemp("shop")
     tables = store(root, {"orders": orders})
-    config = CandidateConfig(collaborative=CollaborativeConfig(min_buyers=2, neighbours=2, shrink=SHRINK, factors=4))
-    return build_snapshot(tables.at(tables.end), root / "snapshots", candidates=config)
+    collaborative = CollaborativeConfig(min_buyers=2, neighbours=2, shrink=SHRINK, factors=4)
+    return build_snapshot(
+        tables.at(tables.end),
+        root / "snapshots",
+        candidates=CandidateConfig(product=LevelConfig(collaborative=collaborative)),
+    )
 
 
 def score(folder: SnapshotFolder, kind: str, product: str, neighbour: str) -> float:
@@ -68,5 +72,7 @@ def test_factors_put_a_member_s_kin_first(folder: SnapshotFolder) -> None:
 def test_what_neighbours_bought_becomes_a_candidate(folder: SnapshotFolder) -> None:
     pairs = folder.read(View.MEMBER_PRODUCT)
     tea = pairs[pairs["product_id"] == "tea"].set_index("member_id")
-    assert tea["candidate_source"][["m0", "m5", "other0"]].tolist() == ["history", "neighbour", "als"]
-    assert (tea["neighbour_score"] > 0)[["m5", "other0"]].tolist() == [True, False]
+    assert tea["own_product_source"][["m0", "m5"]].tolist() == ["history", "tifu"]
+    assert tea["own_product_neighbour_score"]["m5"] > 0
+    assert tea["own_product_bm25_score"]["m5"] > 0
+    assert "other0" not in tea.index or tea["own_product_neighbour_score"]["other0"] == 0

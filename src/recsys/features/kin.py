@@ -1,0 +1,124 @@
+"""Features of a member and an item by the kin of the item: what the member bought of its category or subcategory."""
+
+from recsys.features.expression import AS_OF, NEVER, Draft, Relation, number, ratio
+from recsys.features.level import Level
+from recsys.features.pair import UNITS, kept
+
+PLURALS = {"product": "products", "subcategory": "subcategories"}
+
+
+def kin_relations(level: Level) -> tuple[Relation, ...]:
+    """Draft the relation of each kin of a level's items."""
+    return tuple(_kin_relation(level, kin) for kin in level.kin)
+
+
+def _kin_relation(level: Level, kin: str) -> Relation:
+    """Draft one row a pair: what the member bought of the item, of its kin, and of everything.
+
+    *_times count (item, day) pairs; kept: purchase days weighing 0.9 for every later visit, in whole millionths; ago:
+    the member's visits after the last one with the kin; visit_gap: mean visits from one with the kin to the next.
+    """
+    name, code = level.name, level.code
+    return Relation(
+        f"{level.own}_{kin}",
+        f"""
+        WITH own AS (
+            SELECT member_code, {code}, count(*) AS days, sum({kept(90)}) AS kept
+            FROM member_{name}_ago GROUP BY member_code, {code}
+        ),
+        broad AS (
+            SELECT member_code, base.{kin}_code, sum(days) AS times, count(*) AS items
+            FROM member_{name}_life AS life JOIN {name}_base AS base ON base.{code} = life.{code}
+            GROUP BY member_code, base.{kin}_code
+        ),
+        rhythm AS (
+            SELECT member_code, {kin}_code, min(ago) AS ago, sum({kept(90)}) AS kept,
+                   (max(ago) - min(ago)) / nullif(count(*) - 1, 0) AS visit_gap
+            FROM member_{kin}_ago GROUP BY member_code, {kin}_code
+        )
+        SELECT candidate.member_code, candidate.{code}, own.days, own.kept AS own_kept,
+               life.days AS kin_days, life.last_day AS kin_last_day,
+               (life.last_day - life.first_day) / nullif(life.days - 1, 0) AS kin_gap,
+               broad.times AS kin_times, broad.items AS kin_items,
+               rhythm.ago, rhythm.kept AS kin_kept, rhythm.visit_gap, totals.visits, totals.{name}_times AS times
+        FROM candidate_{name} AS candidate
+        JOIN {name}_base AS base ON base.{code} = candidate.{code}
+        JOIN member_total AS totals ON totals.member_code = candidate.member_code
+        LEFT JOIN own ON own.member_code = candidate.member_code AND own.{code} = candidate.{code}
+        LEFT JOIN member_{kin}_life AS life
+            ON life.member_code = candidate.member_code AND life.{kin}_code = base.{kin}_code
+        LEFT JOIN broad ON broad.member_code = candidate.member_code AND broad.{kin}_code = base.{kin}_code
+        LEFT JOIN rhythm ON rhythm.member_code = candidate.member_code AND rhythm.{kin}_code = base.{kin}_code
+        """,
+    )
+
+
+def kin_drafts(level: Level, kin: str) -> tuple[Draft, ...]:
+    """Draft features over `own_<level>_<kin>`."""
+    own, affinity, item = level.own, f"{level.affinity}_{kin}", level.name
+    none, one_day = f"the member never bought its {kin}", f"the member bought its {kin} on fewer than 2 days"
+    return (
+        number(
+            f"{own}_share_of_{kin}",
+            "share",
+            none,
+            f"days with it / ({item}, day) pairs in its {kin}",
+            ratio("coalesce(max(days), 0)", "max(kin_times)"),
+        ),
+        number(
+            f"{own}_kept_share_of_{kin}",
+            "ratio",
+            none,
+            f"{own}_kept_90 / {affinity}_kept_90",
+            ratio("coalesce(max(own_kept), 0)", "max(kin_kept)"),
+        ),
+        number(
+            f"{affinity}_visit_share",
+            "share",
+            NEVER,
+            f"days with its {kin} / the member's purchase days",
+            "coalesce(max(kin_days), 0) / max(visits)",
+        ),
+        number(
+            f"{affinity}_share",
+            "share",
+            NEVER,
+            f"({item}, day) pairs in its {kin} / all the member's",
+            "coalesce(max(kin_times), 0) / max(times)",
+        ),
+        number(
+            f"{affinity}_kept_90",
+            "count",
+            NEVER,
+            f"days with its {kin}, each weighing 0.90 for every later visit of the member",
+            f"coalesce(max(kin_kept), 0) / {UNITS}",
+        ),
+        number(
+            f"{affinity}_days_since",
+            "days",
+            none,
+            f"as_of - last purchase day in its {kin}",
+            f"{AS_OF} - max(kin_last_day)",
+        ),
+        number(
+            f"{affinity}_overdue_ratio",
+            "ratio",
+            one_day,
+            f"days since the last purchase in its {kin} / mean gap in its {kin}",
+            ratio(f"{AS_OF} - max(kin_last_day)", "max(kin_gap)"),
+        ),
+        number(
+            f"{affinity}_visits_overdue_ratio",
+            "ratio",
+            one_day,
+            f"the member's visits after the last one with its {kin} / mean visits from one with it to the next",
+            ratio("max(ago)", "max(visit_gap)"),
+        ),
+        number(
+            f"{affinity}_{PLURALS[item]}",
+            "count",
+            NEVER,
+            f"distinct items of its {kin} that the member bought",
+            "coalesce(max(kin_items), 0)",
+        ),
+    )

@@ -1,0 +1,137 @@
+"""Next-basket methods of the literature, which look at how often items come and at what members alike buy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+from scipy.sparse import csr_matrix
+
+from recsys.core.config import Settings
+from recsys.features.visits import Codes, Visits
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Block = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class TifuConfig(Settings):
+    """Choices of TIFU-KNN; the names of the paper in brackets.
+
+    neighbours: members averaged (k).
+    group: baskets of a group, counted from the latest, so that the oldest group may be smaller.
+    within, between: weight that a basket keeps for each later one of its group (r_b), and a group for each later group
+        (r_g).
+    alpha: weight of the member's own vector; the neighbours' mean has the rest.
+    """
+
+    neighbours: int = Field(default=300, ge=1)
+    group: int = Field(default=7, ge=1)
+    within: float = Field(default=0.95, gt=0, le=1)
+    between: float = Field(default=0.8, gt=0, le=1)
+    alpha: float = Field(default=0.7, ge=0, le=1)
+
+
+class UpcfConfig(Settings):
+    """Choices of UP-CF@r; the names of the paper in brackets.
+
+    visits: latest baskets in which popularity is counted (r).
+    asymmetry: share of the member's own items in the norm of the similarity, the neighbour's has the rest (alpha).
+    locality: power of the similarity (q).
+    """
+
+    visits: int = Field(default=25, ge=1)
+    asymmetry: float = Field(default=0.25, ge=0, le=1)
+    locality: float = Field(default=5.0, gt=0)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The members among whom neighbours are sought.
+
+    members: (p,) codes. norms: (p,) squared lengths of the vectors; sizes: (p,) items ever bought.
+    vectors, buyers: (m, p) of TIFU-KNN; ones where ever bought.
+    frequency, popularity: (m, p) the vectors again, and the shares of the latest baskets, in single precision.
+    """
+
+    members: Codes
+    norms: Matrix
+    sizes: Matrix
+    vectors: csr_matrix
+    buyers: csr_matrix
+    frequency: csr_matrix
+    popularity: csr_matrix
+
+
+def pool_of(members: Codes, visits: Visits, tifu: TifuConfig, upcf: UpcfConfig) -> Pool:
+    """Prepare the pool from its members' visits."""
+    vectors, bought = frequency_vectors(visits, tifu), visits.bought()
+    norms = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
+    sizes = np.asarray(bought.sum(axis=1), dtype=np.float64).ravel()
+    turned, popularity = vectors.T.tocsr(), recent_popularity(visits, upcf).T.tocsr()
+    frequency, popularity = turned.astype(np.float32), popularity.astype(np.float32)
+    return Pool(members, norms, sizes, turned, bought.T.tocsr(), frequency, popularity)
+
+
+def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
+    """(n, items) personalised item frequencies with two decays.
+
+    A member's baskets, ones where they hold an item, are cut into groups; a group is the mean of its baskets decayed
+    within it, and the vector is the mean of the groups decayed from group to group.
+    Source: Hu, He, Gao, Zhang, Modeling Personalized Item Frequency Information for Next-basket Recommendation
+    (TIFU-KNN), SIGIR 2020, section 4.1.
+    """
+    counts = visits.counts[visits.rows]
+    group, place = np.divmod(visits.ago, config.group)
+    groups = -(-counts // config.group)
+    size = np.minimum(config.group, counts - group * config.group)
+    weights = config.within**place / size * config.between**group / groups
+    return visits.matrix(weights)
+
+
+def neighbour_vectors(own: csr_matrix, members: Codes, pool: Pool, config: TifuConfig) -> Block:
+    """(n, items) mean of the vectors nearest to each own (n, items) one by Euclid, the member's own left out.
+
+    Source: as `frequency_vectors`, section 4.2; the prediction is alpha * own + (1 - alpha) * this.
+    """
+    norms = np.asarray(own.multiply(own).sum(axis=1)).ravel()
+    nearness = 2 * (own @ pool.vectors).toarray() - norms[:, None] - pool.norms[None, :]
+    nearness[members[:, None] == pool.members[None, :]] = -np.inf
+    count = min(config.neighbours, len(pool.members))
+    nearest = np.argpartition(nearness, len(pool.members) - count, axis=1)[:, len(pool.members) - count :]
+    weights = np.zeros_like(nearness)
+    np.put_along_axis(weights, nearest, 1.0, axis=1)
+    weights[np.isneginf(nearness)] = 0
+    return _mixed(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1), pool.frequency)
+
+
+def recent_popularity(visits: Visits, config: UpcfConfig) -> csr_matrix:
+    """(n, items) share of each member's latest baskets that hold an item: user-wise popularity @r.
+
+    Source: Faggioli, Polato, Aiolli, Recency Aware Collaborative Filtering for Next Basket Recommendation, UMAP 2020.
+    """
+    weights = 1 / np.minimum(visits.counts, config.visits)[visits.rows]
+    return visits.matrix(weights, visits.ago < config.visits)
+
+
+def user_popularity(visits: Visits, members: Codes, pool: Pool, config: UpcfConfig) -> Block:
+    """(n, items) popularity among members alike, the member included with similarity 1: UP-CF@r.
+
+    The similarity of the sets of items ever bought is |u and v| / (|u|**asymmetry * |v|**(1 - asymmetry)), and counts
+    to the power of the locality. Divided by the sum of the weights, which changes no member's ranking.
+    Source: as `recent_popularity`.
+    """
+    bought = visits.bought()
+    common = (bought @ pool.buyers).toarray()
+    sizes = np.asarray(bought.sum(axis=1)).ravel()
+    norm = sizes[:, None] ** config.asymmetry * pool.sizes[None, :] ** (1 - config.asymmetry)
+    weights = np.divide(common, norm, out=np.zeros_like(common), where=norm > 0) ** config.locality
+    weights[members[:, None] == pool.members[None, :]] = 0
+    whole = 1 + weights.sum(axis=1)
+    alike, own = _mixed(weights / whole[:, None], pool.popularity), recent_popularity(visits, config).tocoo()
+    alike[own.row, own.col] += own.data / whole[own.row]
+    return alike
+
+
+def _mixed(weights: Matrix, parts: csr_matrix) -> Block:
+    """(n, m) product of (n, p) weights and the turned (m, p) parts, in single precision as lists need no more."""
+    return np.ascontiguousarray((parts @ np.ascontiguousarray(weights.T, dtype=np.float32)).T)
