@@ -7,8 +7,10 @@ class View(StrEnum):
 
     MEMBER = "member"
     CATEGORY = "category"
+    SUBCATEGORY = "subcategory"
     PRODUCT = "product"
     MEMBER_CATEGORY = "member_category"
+    MEMBER_SUBCATEGORY = "member_subcategory"
     MEMBER_PRODUCT = "member_product"
 
     @property
@@ -20,8 +22,10 @@ class View(StrEnum):
 VIEW_KEYS: dict[View, tuple[str, ...]] = {
     View.MEMBER: ("member_id",),
     View.CATEGORY: ("category",),
+    View.SUBCATEGORY: ("subcategory",),
     View.PRODUCT: ("product_id",),
     View.MEMBER_CATEGORY: ("member_id", "category"),
+    View.MEMBER_SUBCATEGORY: ("member_id", "subcategory"),
     View.MEMBER_PRODUCT: ("member_id", "product_id"),
 }
 

@@ -8,6 +8,7 @@ CATALOG: dict[str, Recipe] = {
         Recipe(churn.TASK, churn.ChurnConfig, churn.trainer, churn.load),
         Recipe(new_product.TASK, new_product.NewProductConfig, new_product.trainer, new_product.load),
         Recipe(recommend.TASK, recommend.RecommendConfig, recommend.trainer, recommend.load),
+        Recipe(recommend.SUBCATEGORY_TASK, recommend.RecommendConfig, recommend.trainer, recommend.load),
         Recipe(value.TASK, value.ValueConfig, value.trainer, value.load),
     )
 }

@@ -13,8 +13,8 @@ from recsys.models.encoding import Encoder, Floats, numbers
 from recsys.models.sampling import member_weights, thin_negatives
 from recsys.models.storage import Stored, load_model, save_model
 
-FORMAT = "recommend/1"
 RECENCY = "own_product_days_since_purchase"
+RECENCIES = (RECENCY, "own_subcategory_days_since_purchase")
 NUDGE = 1e-9
 
 TASK = Task(
@@ -23,6 +23,16 @@ TASK = Task(
     keys=("member_id", "product_id"),
     views=(View.MEMBER_PRODUCT, View.PRODUCT, View.MEMBER),
     where="is_candidate = 1",
+    scores=("score", "discovery"),
+    metric="recall_at_10",
+)
+
+SUBCATEGORY_TASK = Task(
+    name="recommend_subcategory",
+    horizon=28,
+    keys=("member_id", "subcategory"),
+    views=(View.MEMBER_SUBCATEGORY, View.SUBCATEGORY, View.MEMBER),
+    where="true",
     scores=("score", "discovery"),
     metric="recall_at_10",
 )
@@ -68,7 +78,8 @@ class RecommendModel:
 
     def save(self, folder: Path) -> None:
         """Write the trees and the calibration."""
-        save_model(folder, FORMAT, Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted}))
+        stored = Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted})
+        save_model(folder, _format(self.task), stored)
 
 
 @dataclass(frozen=True)
@@ -114,12 +125,17 @@ def load(folder: Path, task: Task) -> RecommendModel:
     def build(stored: Stored) -> RecommendModel:
         return RecommendModel(task, stored.boosted["trees"], Calibrator.from_data(stored.state["calibrator"]))
 
-    return load_model(folder, FORMAT, build)
+    return load_model(folder, _format(task), build)
+
+
+def _format(task: Task) -> str:
+    return f"{task.name}/2"
 
 
 def _staleness(rows: Rows) -> Floats:
-    """(n,) in [0, 1]: 0 for a product bought just now, near 1 for one bought long ago, 1 for one never bought."""
-    if RECENCY not in rows.values.columns:
+    """(n,) in [0, 1]: 0 for an item bought just now, near 1 for one bought long ago, 1 for one never bought."""
+    recency = next((name for name in RECENCIES if name in rows.values.columns), None)
+    if recency is None:
         return np.zeros(len(rows))
-    days = rows.values[RECENCY].to_numpy(dtype=np.float64)
+    days = rows.values[recency].to_numpy(dtype=np.float64)
     return np.where(np.isfinite(days), days / (days + 100), 1.0)

@@ -12,6 +12,7 @@ PEERS: dict[str, tuple[Rule, ...]] = {
     "churn": churn.RULES,
     "new_product": new_product.RULES,
     "recommend": recommend.RULES,
+    "recommend_subcategory": recommend.RULES,
     "value": value.RULES,
 }
 """Task name -> its peers."""
@@ -21,6 +22,7 @@ SIMPLEST: dict[str, str] = {
     "churn": "recency",
     "new_product": "category_affinity",
     "recommend": "gp_topfreq",
+    "recommend_subcategory": "gp_topfreq",
     "value": "own_mean",
 }
 """Task name -> the peer that is quickly fitted and not trivially beaten."""
