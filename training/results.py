@@ -13,7 +13,7 @@ from recsys.core.folders import current, file_digest, text_digest, write_text
 from recsys.data.simulator.write import Simulation, simulate
 from recsys.evaluation.backtest import Fold
 from training.evaluate import evaluate
-from training.examples import build_all, folds, learnable
+from training.examples import build_all, folds
 from training.identity import identity
 from training.ingest import run_ingest
 from training.measure import Taken, timed
@@ -119,13 +119,15 @@ def read_result(shop: Shop, folder: Path, screen: Screen) -> ShopResult | None:
 
 
 def cases_of(workspace: Workspace) -> tuple[Case, ...]:
-    """List the reports of a shop: a task each, and churn at the common horizon where its own is another."""
+    """List the reports that a shop's data are long enough for: a task each, and churn at the common horizon where its
+    own is another.
+    """
     cases = []
-    for name in learnable(workspace):
+    for name in workspace.tasks("all"):
         cases.append(Case(name, name))
         if name == "churn" and workspace.recipe(name).task.horizon != CHURN_DAYS:
             cases.append(Case(f"churn_{CHURN_DAYS}", name, CHURN_DAYS))
-    return tuple(cases)
+    return tuple(case for case in cases if _is_long_enough(workspace, case))
 
 
 def at_horizon(workspace: Workspace, case: Case) -> Workspace:
@@ -195,6 +197,14 @@ def _workspace(shop: Shop, folder: Path, home: Home | Path, screen: Screen) -> W
 def _folds(workspace: Workspace, case: Case) -> tuple[Fold, ...]:
     mine = at_horizon(workspace, case)
     return folds(mine, mine.recipe(case.task).task, mine.project.training.tests)
+
+
+def _is_long_enough(workspace: Workspace, case: Case) -> bool:
+    try:
+        _folds(workspace, case)
+    except ConfigError:
+        return False
+    return True
 
 
 def _is_known(workspace: Workspace, case: Case) -> bool:

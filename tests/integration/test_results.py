@@ -32,11 +32,11 @@ def test_every_task_is_judged_once_and_the_page_is_written_from_the_reports(
     assert "recsys simulate --profile mother-and-baby --members 60 --days 145 --seed 1 --out shop" in text
     (home,) = (tmp_path / "results" / "tiny").glob("home-*")
     reports = {file.stem: file.stat().st_mtime_ns for file in (home / "reports").glob("*.html")}
-    assert {"repurchase", "churn", "new_product", "recommend"} <= reports.keys()
+    assert {"repurchase", f"churn_{CHURN_DAYS}", "new_product", "recommend"} <= reports.keys()
     capsys.readouterr()
-    page.with_suffix(".toml").write_text('[tiny]\nchurn = "Too few members to tell."\n', encoding="utf-8")
+    page.with_suffix(".toml").write_text('[tiny]\nrepurchase = "Too few members to tell."\n', encoding="utf-8")
     run_results(tmp_path / "results", Screen(), page, (SHOP,))
-    assert "churn: there already" in capsys.readouterr().err
+    assert "recommend: there already" in capsys.readouterr().err
     assert {file.stem: file.stat().st_mtime_ns for file in (home / "reports").glob("*.html")} == reports
     assert "Why: Too few members to tell." in page.read_text(encoding="utf-8")
     page.unlink()
