@@ -25,8 +25,18 @@ def run_score(workspace: Workspace, name: str, text: str) -> None:
     with workspace.screen.step("score", len(tasks)) as advance:
         for task in tasks:
             advance(task)
+            if name == "all" and nothing_to_score(workspace, task, as_of):
+                workspace.screen.say(f"{task}: nothing to score; left out")
+                continue
             folder = score(workspace, workspace.tracking.champion(task), as_of)
             workspace.screen.say(f"{task}: {folder / SCORES}")
+
+
+def nothing_to_score(workspace: Workspace, task: str, as_of: AsOf) -> bool:
+    """Tell whether a task without a champion has no row at a day either."""
+    if workspace.tracking.alias(task, "champion") is not None:
+        return False
+    return not Examples(workspace, workspace.recipe(task).task).exist((as_of,))
 
 
 def score(workspace: Workspace, champion: Registered, as_of: AsOf) -> Path:

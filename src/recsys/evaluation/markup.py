@@ -16,7 +16,7 @@ p.soft{color:var(--soft);margin:.2rem 0 .8rem}
 .scroll{overflow-x:auto;margin:.4rem 0 1.2rem}table{border-collapse:collapse;font-size:.86rem;
 font-variant-numeric:tabular-nums}
 th,td{padding:.28rem .75rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap;vertical-align:top}
-th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}td.text,th.text,th.wide{text-align:left}
+th{color:var(--soft);font-weight:600;white-space:normal}th:first-child,td:first-child{text-align:left}td.text,th.text,th.wide{text-align:left}
 td.wide{text-align:left;white-space:normal;min-width:22rem}td small{display:block;color:var(--soft);font-weight:400}
 td.model{font-weight:600;background:var(--tint)}.beats{color:var(--good)}.worse{color:var(--bad)}
 .facts{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.2rem 0}.facts div{background:var(--tint);border-radius:8px;
@@ -65,7 +65,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Write a table that scrolls sideways when it is wide."""
     rows = list(rows)
     kinds = [cell.kind if cell.kind in LEFT else "" for cell in rows[0]] if rows else [""] * len(head)
-    names = (_cell(Cell(name, kind), "th") for name, kind in zip(head, kinds, strict=True))
+    names = (_head(name, kind) for name, kind in zip(head, kinds, strict=True))
     lines = [f"<tr>{''.join(names)}</tr>", *(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
@@ -80,7 +80,15 @@ def as_list(texts: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
-def _cell(cell: Cell, tag: str = "td") -> str:
+def _head(name: str, kind: str) -> str:
+    """Head a column; long names in one word are parted, so that they can be broken, and stand whole in the title."""
+    shown = name.replace("_", " ")
+    kinds = f' class="{escape(kind)}"' if kind else ""
+    title = f' title="{escape(name)}"' if shown != name else ""
+    return f"<th{kinds}{title}>{escape(shown)}</th>"
+
+
+def _cell(cell: Cell) -> str:
     kind = f' class="{escape(cell.kind)}"' if cell.kind else ""
     note = f"<small>{escape(cell.note)}</small>" if cell.note else ""
-    return f"<{tag}{kind}>{escape(cell.text)}{note}</{tag}>"
+    return f"<td{kind}>{escape(cell.text)}{note}</td>"

@@ -77,7 +77,8 @@ def _facts(report: Report) -> str:
         words = f"{word} {report.best_peer}, the best peer"
         facts.append((f"{found.difference.value:+.4f} {_span(found.difference)}", words))
     rows = sum(cutoff.rows for cutoff in report.cutoffs)
-    facts.append((f"{rows:,}", f"rows tested at {len(report.cutoffs)} cutoffs"))
+    tests = len(report.cutoffs)
+    facts.append((f"{rows:,}", f"rows tested at {tests} cutoff{'s' if tests > 1 else ''}"))
     facts.append((f"{report.horizon} days", "horizon"))
     boxes = "".join(f"<div><b>{escape(number)}</b><span>{escape(words)}</span></div>" for number, words in facts)
     return f'<div class="facts">{boxes}</div>'
