@@ -24,6 +24,7 @@ from recsys.features import (
     launch_affinity,
     life_stage,
     member,
+    member_basket,
     member_category,
     member_product,
     member_profile,
@@ -48,6 +49,7 @@ ENGINES = ("duckdb", "implicit", "scipy")
 BEFORE_CANDIDATES = (
     *facts.FACTS,
     *member.SOURCES,
+    *member_basket.SOURCES,
     *member_profile.SOURCES,
     *category.SOURCES,
     *product.SOURCES,

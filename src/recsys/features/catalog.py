@@ -6,6 +6,7 @@ from recsys.features import (
     launch_affinity,
     life_stage,
     member,
+    member_basket,
     member_category,
     member_product,
     member_profile,
@@ -16,6 +17,7 @@ from recsys.features import (
 
 CATALOG: tuple[FeatureSpec, ...] = (
     *member.FEATURES,
+    *member_basket.FEATURES,
     *member_profile.FEATURES,
     *category.FEATURES,
     *subcategory.FEATURES,

@@ -23,7 +23,7 @@ def _kin_relation(level: Level, kin: str) -> Relation:
         f"{level.own}_{kin}",
         f"""
         WITH own AS (
-            SELECT member_code, {code}, count(*) AS days, sum({kept(90)}) AS kept
+            SELECT member_code, {code}, count(*) AS days, sum({kept(90)}) AS kept, min(ago) AS ago
             FROM member_{name}_ago GROUP BY member_code, {code}
         ),
         broad AS (
@@ -36,7 +36,7 @@ def _kin_relation(level: Level, kin: str) -> Relation:
                    (max(ago) - min(ago)) / nullif(count(*) - 1, 0) AS visit_gap
             FROM member_{kin}_ago GROUP BY member_code, {kin}_code
         )
-        SELECT candidate.member_code, candidate.{code}, own.days, own.kept AS own_kept,
+        SELECT candidate.member_code, candidate.{code}, own.days, own.kept AS own_kept, own.ago AS own_ago,
                life.days AS kin_days, life.last_day AS kin_last_day,
                (life.last_day - life.first_day) / nullif(life.days - 1, 0) AS kin_gap,
                broad.times AS kin_times, broad.items AS kin_items,
@@ -71,6 +71,13 @@ def kin_drafts(level: Level, kin: str) -> tuple[Draft, ...]:
             none,
             f"{own}_kept_90 / {affinity}_kept_90",
             ratio("coalesce(max(own_kept), 0)", "max(kin_kept)"),
+        ),
+        number(
+            f"{own}_behind_{kin}",
+            "count",
+            "the member never bought it",
+            f"the member's visits after the last one with it - those after the last one with its {kin}",
+            "max(own_ago) - max(ago)",
         ),
         number(
             f"{affinity}_visit_share",

@@ -25,11 +25,27 @@ HALF_LIVES = (7, 14, 28, 56, 112)
 KEPT = (60, 80, 90, 95)
 """Percent that a purchase keeps of its weight with each of the member's later purchase days."""
 
+PARTS_KEPT = (80, 90, 95)
+"""As KEPT, of days that weigh 1 / items bought on them."""
+
 LAST_VISITS = (1, 3, 5, 10, 20)
 """Latest purchase days of the member that the item's share is taken of."""
 
 UNITS = 1_000_000
 """Weights are whole millionths, so that their sums do not depend on the order in which an engine adds them."""
+
+LOG_SIZE = f"CAST(round({UNITS} * ln(basket)) AS BIGINT)"
+"""Logarithm, in whole millionths, of the items bought on a day."""
+
+RANKS = (
+    ("tifu", "tifu_score", "tifu_score"),
+    ("near", "tifu_near", "tifu_near"),
+    ("upcf", "upcf_score", "upcf_score"),
+    ("kept", "kept_95", "coalesce(kept, 0)"),
+    ("part", "part_kept_95", "coalesce(part, 0)"),
+    ("hazard", "hazard", "coalesce(hazard, 0)"),
+)
+"""Ranks among a member's pairs: the name, the feature that is ranked, and its SQL."""
 
 _NOT_BOUGHT = "the member never bought it"
 _ONE_DAY = "the member bought it on fewer than 2 days"
@@ -40,14 +56,27 @@ def half_life(days: int) -> str:
     return f"CAST(round({UNITS} * power(0.5, ({AS_OF} - day) / {days}.0)) AS BIGINT)"
 
 
-def kept(percent: int, ago: str = "ago") -> str:
-    """Weight, in whole millionths, of a purchase day that keeps so many percent at each later one of the member."""
-    return f"CAST(round({UNITS} * power({percent} / 100.0, {ago})) AS BIGINT)"
+def kept(percent: int, ago: str = "ago", size: str = "1") -> str:
+    """Weight, in whole millionths, of a purchase day that keeps so many percent at each later one of the member.
+
+    size: what it is divided by.
+    """
+    return f"CAST(round({UNITS} * power({percent} / 100.0, {ago}) / {size}) AS BIGINT)"
 
 
 def pair_relations(level: Level) -> tuple[Relation, ...]:
     """Draft the relations of a level's pairs, which read `candidate_<level>`."""
     name, code = level.name, level.code
+    # One row a member and visit; basket: items bought; sizes: sum of their logarithms over all visits of the member.
+    basket = Relation(
+        f"{name}_basket",
+        f"""
+        WITH counted AS (
+            SELECT member_code, day, count(*) AS basket FROM member_{name}_day GROUP BY member_code, day
+        )
+        SELECT member_code, day, basket, sum({LOG_SIZE}) OVER (PARTITION BY member_code) AS sizes FROM counted
+        """,
+    )
     spine = Relation(
         f"{level.pairs}_spine",
         f"""
@@ -58,15 +87,16 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         """,
     )
     # visit: the ordinal of the day among the member's visits, which are purchase days; gap, visit_gap: since the one
-    # before of the item, in days and in visits; recent: 1 = the latest of the item.
+    # before of the item, in days and in visits; recent: 1 = the latest of the item; basket: items bought on the day.
     visit = Relation(
         f"{level.own}_visit",
         f"""
         SELECT bought.member_code, bought.{code}, bought.day, bought.quantity, member_day.nth AS visit, visits,
                bought.day - lag(bought.day) OVER one AS gap, member_day.nth - lag(member_day.nth) OVER one AS visit_gap,
                row_number() OVER (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day DESC) AS recent,
-               visit_span / nullif(visits - 1, 0) AS usual
+               visit_span / nullif(visits - 1, 0) AS usual, basket, sizes
         FROM member_{name}_day AS bought
+        JOIN {name}_basket AS held ON held.member_code = bought.member_code AND held.day = bought.day
         JOIN candidate_{name} AS candidate
             ON candidate.member_code = bought.member_code AND candidate.{code} = bought.{code}
         JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
@@ -85,7 +115,9 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
             FROM member_{name}_life
         ),
         seen AS (
-            SELECT member_code, {code}, min(ago) AS ago FROM member_{name}_ago GROUP BY member_code, {code}
+            SELECT member_code, {code}, max(visits) - max(visit) AS ago,
+                   sum({kept(95, "visits - visit")}) AS kept, sum({kept(95, "visits - visit", "basket")}) AS part
+            FROM {level.own}_visit GROUP BY member_code, {code}
         ),
         rhythm AS (
             SELECT {code}, sum(last_day - first_day) / nullif(sum(days - 1), 0) AS gap
@@ -93,9 +125,7 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         )
         SELECT candidate.member_code, candidate.{code},
                own.days, own.last_day, own.frequency_rank, own.recency_rank, rhythm.gap AS item_gap, visits, hazard,
-               rank() OVER (PARTITION BY candidate.member_code ORDER BY tifu_score DESC) AS tifu_rank,
-               rank() OVER (PARTITION BY candidate.member_code ORDER BY tifu_near DESC) AS near_rank,
-               rank() OVER (PARTITION BY candidate.member_code ORDER BY upcf_score DESC) AS upcf_rank
+               {", ".join(f"rank() OVER (one ORDER BY {score} DESC) AS {rank}_rank" for rank, _, score in RANKS)}
         FROM candidate_{name} AS candidate
         JOIN member_total AS totals ON totals.member_code = candidate.member_code
         LEFT JOIN rhythm ON rhythm.{code} = candidate.{code}
@@ -104,9 +134,10 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         LEFT JOIN seen ON seen.member_code = candidate.member_code AND seen.{code} = candidate.{code}
         LEFT JOIN {name}_hazard AS chance
             ON chance.{code} = candidate.{code} AND seen.ago + 1 BETWEEN chance.first_visit AND chance.last_visit
+        WINDOW one AS (PARTITION BY candidate.member_code)
         """,
     )
-    return spine, visit, standing
+    return basket, spine, visit, standing
 
 
 def history(level: Level) -> tuple[Draft, ...]:
@@ -143,6 +174,30 @@ def history(level: Level) -> tuple[Draft, ...]:
                 f"coalesce(sum({kept(percent, 'visits - visit')}), 0) / {UNITS}",
             )
             for percent in KEPT
+        ),
+        number(
+            f"{own}_basket_part",
+            "share",
+            NEVER,
+            "sum over the days with it of 1 / items bought on the day / the member's visits",
+            f"coalesce(sum({kept(100, '0', 'basket')}), 0) / {UNITS} / max(visits)",
+        ),
+        *(
+            number(
+                f"{own}_part_kept_{percent}",
+                "count",
+                NEVER,
+                f"days with it, each weighing 0.{percent} for every later visit / items bought on the day",
+                f"coalesce(sum({kept(percent, 'visits - visit', 'basket')}), 0) / {UNITS}",
+            )
+            for percent in PARTS_KEPT
+        ),
+        number(
+            f"{own}_basket_size",
+            "logarithm",
+            _NOT_BOUGHT,
+            "mean ln of the items bought on days with it - the same of all the member's visits",
+            f"sum({LOG_SIZE}) / count(day) / {UNITS} - max(sizes) / max(visits) / {UNITS}",
         ),
         *(
             number(
@@ -281,13 +336,13 @@ def standing(level: Level) -> tuple[Draft, ...]:
         ),
         *(
             number(
-                f"{own}_{source}_rank",
+                f"{own}_{rank}_rank",
                 "rank",
                 NEVER,
-                f"1 + pairs of the member with a higher {own}_{score}",
-                f"max({source}_rank)",
+                f"1 + pairs of the member with a higher {own}_{named}",
+                f"max({rank}_rank)",
             )
-            for source, score in (("tifu", "tifu_score"), ("near", "tifu_near"), ("upcf", "upcf_score"))
+            for rank, named, _ in RANKS
         ),
         number(
             f"{own}_hazard",

@@ -29,9 +29,11 @@ PRODUCT_KIN = Relation(
     brands AS (SELECT brand_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY brand_code),
     kinds AS (SELECT subcategory_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY subcategory_code),
     broad AS (SELECT category_code, count(DISTINCT member_code) AS buyers FROM recent GROUP BY category_code)
-    SELECT product_code, base.brand_code, base.subcategory_code, category_price.price AS category_price,
+    SELECT base.product_code, base.brand_code, base.subcategory_code, category_price.price AS category_price,
+           own.buyers_90d AS own_buyers,
            brands.buyers AS brand_buyers, kinds.buyers AS subcategory_buyers, broad.buyers AS category_buyers
     FROM product_base AS base
+    JOIN product_popularity AS own ON own.product_code = base.product_code
     LEFT JOIN brands ON brands.brand_code = base.brand_code
     LEFT JOIN kinds ON kinds.subcategory_code = base.subcategory_code
     LEFT JOIN broad ON broad.category_code = base.category_code
@@ -117,6 +119,13 @@ def _kin() -> tuple[Draft, ...]:
             NEVER,
             "distinct buyers of its subcategory in the last 90 days",
             "max(subcategory_buyers)",
+        ),
+        number(
+            "product_share_of_subcategory",
+            "ratio",
+            "subcategory without buyers in the last 90 days",
+            "its distinct buyers in the last 90 days / product_subcategory_buyers_90d",
+            ratio("max(own_buyers)", "max(subcategory_buyers)"),
         ),
         number(
             "product_category_buyers_90d",

@@ -1,7 +1,19 @@
 """Features of a subcategory: who buys it, how often, how popular it is, and how wide it is."""
 
 from recsys.core.task import FeatureSpec, View
-from recsys.features.expression import AS_OF, NEVER, Draft, Relation, count, features, number, ratio, text
+from recsys.features.expression import (
+    AS_OF,
+    NEVER,
+    Draft,
+    Relation,
+    count,
+    features,
+    money,
+    number,
+    quantity,
+    ratio,
+    text,
+)
 from recsys.features.item import buyers, popularity, popularity_relation, sales
 from recsys.features.level import SUBCATEGORY
 
@@ -53,6 +65,16 @@ def _width() -> tuple[Draft, ...]:
     )
 
 
+def _price() -> Draft:
+    return number(
+        "subcategory_mean_price",
+        "money per unit",
+        "never sold",
+        "money / units over its purchases",
+        ratio(money(), quantity()),
+    )
+
+
 FEATURES: tuple[FeatureSpec, ...] = (
     *features(
         View.SUBCATEGORY,
@@ -60,7 +82,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
         (text("subcategory_category", NEVER, "its category; 'unknown' where there is none", "max(category)"),),
     ),
     *features(View.SUBCATEGORY, "member_subcategory_life", buyers(SUBCATEGORY)),
-    *features(View.SUBCATEGORY, "member_subcategory_day", sales(SUBCATEGORY)),
+    *features(View.SUBCATEGORY, "member_subcategory_day", (*sales(SUBCATEGORY), _price())),
     *features(View.SUBCATEGORY, "subcategory_popularity", popularity(SUBCATEGORY)),
     *features(View.SUBCATEGORY, "subcategory_assortment", _width()),
     *features(

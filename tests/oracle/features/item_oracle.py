@@ -230,6 +230,7 @@ SUBCATEGORY_ORACLES: dict[str, Callable[[Item], Any]] = {
     "subcategory_products": lambda i: len({line.product for line in i.lines}),
     "subcategory_products_90d": lambda i: len({line.product for line in i.last(90)}),
     "subcategory_share_of_category": _subcategory_share,
+    "subcategory_mean_price": lambda i: i.price,
 }
 
 PRODUCT_ORACLES: dict[str, Callable[[Item], Any]] = {
@@ -247,6 +248,7 @@ PRODUCT_ORACLES: dict[str, Callable[[Item], Any]] = {
     "product_rank_in_category": lambda i: _rank(i, 90, _category_rivals(i)),
     "product_brand_buyers_90d": _brand_buyers,
     "product_subcategory_buyers_90d": _subcategory_buyers,
+    "product_share_of_subcategory": lambda i: over(buyers(90)(i), _subcategory_buyers(i)),
     "product_category_buyers_90d": _category_buyers,
     "product_brand_share_of_category": _brand_share,
     "product_views_30d": _events("view"),

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from statistics import mean
 from typing import Any
 
 from tests.oracle.features.arithmetic import (
@@ -33,6 +34,11 @@ class Member:
     @cached_property
     def days(self) -> list[int]:
         return days_of(self.lines)
+
+    @cached_property
+    def baskets(self) -> list[int]:
+        """Distinct products of each purchase day."""
+        return [len({line.product for line in self.lines if line.day == day}) for day in self.days]
 
     @property
     def profile(self) -> Row:
@@ -153,6 +159,9 @@ ORACLES: dict[str, Callable[[Member], Any]] = {
     ),
     "quantity_per_purchase_day": lambda m: over(quantity(m.lines), len(m.days)),
     "lines_per_purchase_day": lambda m: over(len(m.lines), len(m.days)),
+    "products_per_purchase_day": lambda m: mean(m.baskets) if m.days else None,
+    "products_per_purchase_day_last_10": lambda m: mean(m.baskets[-10:]) if m.days else None,
+    "products_on_last_purchase_day": lambda m: m.baskets[-1] if m.days else None,
     "discount_share": lambda m: discount_share(m.lines),
     "discount_share_90d": lambda m: discount_share(m.last(90)),
     "discounted_line_share": lambda m: m.line_share([line for line in m.lines if line.discount > 0]),

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import pandas as pd
@@ -215,6 +215,18 @@ class MemberItem(Own):
     def kept(self, percent: int, days: list[int]) -> float:
         return sum(math.pow(percent / 100, self.later(day)) for day in days)
 
+    def basket(self, day: int) -> int:
+        """Items that the member bought on a day."""
+        return len({self.offers.item_of(line) for line in self.member.lines if line.day == day})
+
+    def part_kept(self, percent: int) -> float:
+        return sum(math.pow(percent / 100, self.later(day)) / self.basket(day) for day in self.days)
+
+    @property
+    def basket_size(self) -> Any:
+        own, every = ([math.log(self.basket(day)) for day in days] for days in (self.days, self.member.days))
+        return mean(own) - mean(every) if own else None
+
     def half_life(self, days: int) -> float:
         return sum(math.pow(0.5, self.known.ago(day) / days) for day in self.days)
 
@@ -275,6 +287,10 @@ def _kept(percent: int) -> Callable[[MemberItem], Any]:
     return lambda p: p.kept(percent, p.days)
 
 
+def _part_kept(percent: int) -> Callable[[MemberItem], Any]:
+    return lambda p: p.part_kept(percent)
+
+
 def _half_life(days: int) -> Callable[[MemberItem], Any]:
     return lambda p: p.half_life(days)
 
@@ -288,6 +304,9 @@ _ITEM: dict[str, Callable[[MemberItem], Any]] = {
     **{f"purchase_days_{w}d": _item_days(w) for w in (7, 14, 30, 60, 90, 180, 365)},
     **{f"half_life_{days}d": _half_life(days) for days in (7, 14, 28, 56, 112)},
     **{f"kept_{percent}": _kept(percent) for percent in (60, 80, 90, 95)},
+    "basket_part": lambda p: p.part_kept(100) / len(p.member.days),
+    **{f"part_kept_{percent}": _part_kept(percent) for percent in (80, 90, 95)},
+    "basket_size": lambda p: p.basket_size,
     **{f"share_of_last_{visits}": _share_of_last(visits) for visits in (1, 3, 5, 10, 20)},
     "days_since_purchase": lambda p: p.since,
     "days_since_first_purchase": lambda p: p.known.ago(p.days[0]) if p.days else None,
@@ -324,7 +343,15 @@ _ITEM: dict[str, Callable[[MemberItem], Any]] = {
     "days_since_event": lambda p: p.known.ago(max(r["day"] for r in p.events())) if p.events() else None,
 }
 
-APART = ("source", "tifu_rank", "near_rank", "upcf_rank")
+RANKS = {
+    "tifu": "tifu_score",
+    "near": "tifu_near",
+    "upcf": "upcf_score",
+    "kept": "kept_95",
+    "part": "part_kept_95",
+    "hazard": "hazard",
+}
+APART = ("source", *(f"{name}_rank" for name in RANKS))
 """Features of a pair whose oracles look at all rows of the member."""
 
 
@@ -333,6 +360,7 @@ def _kin(level: Level, kin: str) -> dict[str, Callable[[MemberItem], Any]]:
     return {
         f"{own}_share_of_{kin}": lambda p: over(len(p.days), p.times(p.kin(kin))),
         f"{own}_kept_share_of_{kin}": lambda p: over(p.kept(90, p.days), p.kept(90, days_of(p.kin(kin)))),
+        f"{own}_behind_{kin}": lambda p: p.visits_since - p.later(days_of(p.kin(kin))[-1]) if p.days else None,
         f"{affinity}_visit_share": lambda p: len(days_of(p.kin(kin))) / len(p.member.days),
         f"{affinity}_share": lambda p: p.share(p.kin(kin)),
         f"{affinity}_kept_90": lambda p: p.kept(90, days_of(p.kin(kin))),

@@ -36,6 +36,7 @@ from tests.oracle.features.pair_oracle import (
     MEMBER_CATEGORY_ORACLES,
     MEMBER_PRODUCT_ORACLES,
     MEMBER_SUBCATEGORY_ORACLES,
+    RANKS,
     member_category,
     member_item,
     table,
@@ -58,7 +59,21 @@ EVERY_NTH_PAIR = 11
 ROUGH = (
     *(f"{level.own}_{name}_score" for level in LEVELS for name in ("tifu", "upcf", "neighbour", "bm25", "als")),
     *(f"{level.own}_tifu_near" for level in LEVELS),
-    *(f"{level.own}_{name}" for level in LEVELS for name in ("kept_60", "kept_80", "kept_90", "kept_95")),
+    *(
+        f"{level.own}_{name}"
+        for level in LEVELS
+        for name in (
+            "kept_60",
+            "kept_80",
+            "kept_90",
+            "kept_95",
+            "basket_part",
+            "basket_size",
+            "part_kept_80",
+            "part_kept_90",
+            "part_kept_95",
+        )
+    ),
     *(f"{level.own}_half_life_{days}d" for level in LEVELS for days in (7, 14, 28, 56, 112)),
     *(f"{level.own}_kept_share_of_{kin}" for level in LEVELS for kin in level.kin),
     *(f"{level.affinity}_{kin}_kept_90" for level in LEVELS for kin in level.kin),
@@ -195,10 +210,11 @@ def test_what_sources_name_is_offered_and_nothing_else(case: Case, level: Level)
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
-@pytest.mark.parametrize(("rank", "score"), [("tifu", "tifu_score"), ("near", "tifu_near"), ("upcf", "upcf_score")])
+@pytest.mark.parametrize(("rank", "score"), sorted(RANKS.items()))
 def test_ranks_are_among_the_pairs_of_the_member(case: Case, level: Level, rank: str, score: str) -> None:
     rows = case.folder.read(level.pairs)
-    wanted = rows.groupby("member_id")[f"{level.own}_{score}"].rank(method="min", ascending=False)
+    values = rows[f"{level.own}_{score}"].fillna(0)
+    wanted = values.groupby(rows["member_id"]).rank(method="min", ascending=False)
     assert rows[f"{level.own}_{rank}_rank"].tolist() == wanted.tolist()
     assert wanted.max() > 5
 
