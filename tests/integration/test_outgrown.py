@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,13 +11,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from recsys.answers.members import CardSettings, member_card
+from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_write import write_publication
 from recsys.core.frames import Example, Rows, TrainingSet
 from recsys.features.build import build_snapshot, read_rows
 from recsys.features.life_stage import needs
 from recsys.labels.outcomes import label
 from recsys.models.boosted import BoosterConfig
 from recsys.models.repurchase import LIFE_STAGE, TASK, RepurchaseConfig, RepurchaseModel, RepurchaseTrainer
+from tests.publications import content
 from tests.shop import START, at, store
+from training.content import with_needs
 
 MEMBERS, DAYS, TEST = 420, 330, 270
 TRAINS = (186, 214, 242)
@@ -46,7 +51,16 @@ def bought(rng: np.random.Generator, born: date) -> Iterator[tuple[int, str]]:
         day += rng.gamma(2, 10)
 
 
-def examples(root: Path) -> dict[int, Example]:
+@dataclass(frozen=True)
+class Made:
+    """Children's birthdays by member, labelled rows by day, and the needs known on the test's day."""
+
+    births: dict[str, date]
+    examples: dict[int, Example]
+    needs: pd.DataFrame
+
+
+def simulate(root: Path) -> Made:
     rng = np.random.default_rng(11)
     births = {f"m{n:03d}": START - timedelta(days=int(rng.integers(-200, 700))) for n in range(MEMBERS)}
     lines = [(member, day, category) for member, born in births.items() for day, category in bought(rng, born)]
@@ -63,13 +77,12 @@ def examples(root: Path) -> dict[int, Example]:
             "life_stages": pd.DataFrame(STAGES, columns=["category", "from_month", "to_month", "next_category"]),
         },
     )
-    made = {}
+    examples = {}
     for day in (*TRAINS, TEST):
         snapshot = tables.at(tables.first.plus(days=day))
         rows = read_rows(build_snapshot(snapshot, root / "snapshots"), TASK)
-        made[day] = Example(rows, label(tables, rows))
-        assert len(needs(snapshot)) > 500
-    return made
+        examples[day] = Example(rows, label(tables, rows))
+    return Made(births, examples, needs(tables.at(tables.first.plus(days=TEST))))
 
 
 def blind(rows: Rows) -> Rows:
@@ -79,8 +92,8 @@ def blind(rows: Rows) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Example]:
-    return examples(tmp_path_factory.mktemp("outgrown"))
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return simulate(tmp_path_factory.mktemp("outgrown"))
 
 
 def fit(training: list[Example], test: Example) -> RepurchaseModel:
@@ -90,13 +103,13 @@ def fit(training: list[Example], test: Example) -> RepurchaseModel:
 
 
 @pytest.fixture(scope="module")
-def told(made: dict[int, Example]) -> pd.DataFrame:
-    return fit([made[day] for day in TRAINS], made[TEST]).score(made[TEST].rows).table
+def told(made: Made) -> pd.DataFrame:
+    return fit([made.examples[day] for day in TRAINS], made.examples[TEST]).score(made.examples[TEST].rows).table
 
 
-def test_a_model_that_knows_the_stages_knows_who_is_about_to_stop(made: dict[int, Example], told: pd.DataFrame) -> None:
-    test = made[TEST]
-    without = [Example(blind(made[day].rows), made[day].labels) for day in TRAINS]
+def test_a_model_that_knows_the_stages_knows_who_is_about_to_stop(made: Made, told: pd.DataFrame) -> None:
+    test = made.examples[TEST]
+    without = [Example(blind(made.examples[day].rows), made.examples[day].labels) for day in TRAINS]
     guessed = fit(without, test).score(blind(test.rows)).table
 
     left, since = test.rows.values["stage_days_left"], test.rows.values["stage_days_since_end"]
@@ -112,8 +125,8 @@ def test_a_model_that_knows_the_stages_knows_who_is_about_to_stop(made: dict[int
         assert auc[0] > auc[1] + 0.01
 
 
-def test_after_the_end_of_a_need_hardly_any_chance_is_left(made: dict[int, Example], told: pd.DataFrame) -> None:
-    test = made[TEST]
+def test_after_the_end_of_a_need_hardly_any_chance_is_left(made: Made, told: pd.DataFrame) -> None:
+    test = made.examples[TEST]
     since, left = (test.rows.values[name] for name in ("stage_days_since_end", "stage_days_left"))
     over, amid = since > 0, left > 60
     assert min(over.sum(), amid.sum()) > 100
@@ -124,3 +137,30 @@ def test_after_the_end_of_a_need_hardly_any_chance_is_left(made: dict[int, Examp
     last_days = (left > 0) & (left <= 5)
     if last_days.any():
         assert told.loc[last_days, "p28"].mean() < 0.6
+
+
+def test_the_member_card_tells_the_true_end_and_what_follows(made: Made, told: pd.DataFrame, tmp_path: Path) -> None:
+    rows = made.examples[TEST].rows
+    published = replace(
+        content(),
+        as_of=rows.as_of,
+        members=pd.DataFrame({"member_id": list(made.births)}),
+        repurchase=with_needs(told, made.needs),
+    )
+    publication = Publication.open(write_publication(tmp_path, published))
+    follows = {category: (last, following) for category, _, last, following in STAGES}
+    ended = lasting = 0
+    for member in rows.keys["member_id"].unique()[:80]:
+        card = member_card(publication, member, lambda _id, _since: (None, "no store"), CardSettings())
+        assert len(card.next_purchases) == (rows.keys["member_id"] == member).sum()
+        for purchase in card.next_purchases:
+            born = made.births[member]
+            if purchase.category == "面包" or born >= rows.as_of.day:
+                assert (purchase.need_ends, purchase.next_category) == (None, None)
+                continue
+            last, following = follows[purchase.category]
+            end = months_on(born, last)
+            assert (purchase.need_ends, purchase.next_category) == (str(end), following)
+            assert (purchase.median_day is None) == (end <= rows.as_of.day)
+            ended, lasting = ended + (end <= rows.as_of.day), lasting + (end > rows.as_of.day)
+    assert min(ended, lasting) > 20
