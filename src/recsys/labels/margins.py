@@ -1,6 +1,10 @@
+from typing import Annotated
+
 from pydantic import Field
 
 from recsys.core.config import Settings
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Margins(Settings):
@@ -14,8 +18,8 @@ class Margins(Settings):
     categories: the same by the name of a category.
     """
 
-    share: float = Field(default=0.3, gt=0, le=1)
-    categories: dict[str, float] = Field(default_factory=dict)
+    share: Share = 0.3
+    categories: dict[str, Share] = Field(default_factory=dict)
 
 
 USUAL = Margins()

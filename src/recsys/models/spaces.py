@@ -50,6 +50,7 @@ BOOSTER: Space = {
 
 OWN: Space = {
     "linear_share": Range(0, 1),
+    "prior_days": Range(1, 90, log=True),
     "penalty": Range(0.1, 1000, log=True),
 }
 """Settings of that name in any model's own config."""
