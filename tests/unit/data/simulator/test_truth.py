@@ -57,7 +57,7 @@ def test_members_buy_by_their_taste(world: World, cell: Cell) -> None:
     assert liked.mean() > 2 * anyone.mean()
     kind = world.catalogue.family[cell.orders.product]
     own = cell.members.kinds[owner, kind]
-    assert own.mean() > 1.3 * cell.members.kinds[np.random.default_rng(0).permutation(owner), kind].mean()
+    assert own.mean() > 1.2 * cell.members.kinds[np.random.default_rng(0).permutation(owner), kind].mean()
     price = world.catalogue.level[cell.orders.product]
     by_level = [price[cell.members.level[owner] == level].mean() for level in range(3)]
     assert by_level[0] < by_level[1] < by_level[2]
