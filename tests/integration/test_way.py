@@ -43,7 +43,7 @@ keep = 30
 
 [tasks.churn]
 horizon = 14
-model = { booster = { rounds = 20, min_leaf = LEAF } }
+model = { linear_share = 0.0, booster = { rounds = 20, min_leaf = LEAF } }
 
 [tasks.repurchase]
 horizon = 28
@@ -174,7 +174,7 @@ def test_scores_are_kept_until_something_changes(recsys: Command, shop: Shop) ->
     assert code == 0, text
     (file,) = (shop.home.scores / "churn").glob("as_of=*/scores.parquet")
     table = pd.read_parquet(file)
-    assert list(table.columns) == ["member_id", "score"]
+    assert list(table.columns)[:2] == ["member_id", "score"]
     assert table["score"].between(0, 1).all()
     made = file.stat().st_mtime_ns
     assert recsys("score", "churn")[0] == 0
@@ -238,6 +238,19 @@ def test_evaluate_writes_a_report_that_names_every_peer(recsys: Command, shop: S
     assert len(names) >= 3
     page = (shop.home.reports / "churn.html").read_text(encoding="utf-8")
     assert all(name in page and name in text for name in names)
+    assert {one["cut"].split(":")[0] for one in report["slices"]} >= {"tenure", "activity", "cold or warm"}
+    assert report["versions"]["peak_memory"].endswith(" MB")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_report_beside_a_registered_model_is_its_card(recsys: Command, shop: Shop, task: str) -> None:
+    assert recsys("runs", task)[0] == 0
+    files = list((shop.home.mlflow / "artifacts" / task).rglob("report.json"))
+    reports = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    assert reports
+    assert all(report["card"]["taught"] and report["card"]["limits"] for report in reports)
+    assert any(report["importance"] and report["importance"][0]["gain"] > 0 for report in reports)
+    assert all("Model card" in file.with_suffix(".html").read_text(encoding="utf-8") for file in files)
 
 
 def test_new_days_are_added_and_published_anew(recsys: Command, shop: Shop) -> None:
