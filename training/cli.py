@@ -188,6 +188,25 @@ def score(task: TaskName = "all", as_of: Day = "") -> None:
 
 
 @app.command()
+def audience_for(
+    category: Annotated[str, typer.Option(help="Its category; unknown ones are no error.")] = "",
+    subcategory: Annotated[str, typer.Option(help="Its subcategory.")] = "",
+    brand: Annotated[str, typer.Option(help="Its brand.")] = "",
+    price: Annotated[float | None, typer.Option(min=0, help="Its list price.")] = None,
+    package_size: Annotated[str, typer.Option(help="Its package size, as in the product table.")] = "",
+    as_of: Day = "",
+    top: Annotated[int, typer.Option(min=0, help="So many members, the likeliest first; 0 = all.")] = 0,
+    to: Annotated[Path, typer.Option(help="The CSV file to write.")] = Path("audience.csv"),
+) -> None:
+    """Score every active member for a product that does not exist yet, described by its attributes."""
+    from recsys.features.described import Described
+    from training.described import run_audience_for
+
+    told = (category or None, subcategory or None, brand or None, price, package_size or None)
+    run_audience_for(_workspace(), Described("described", *told), as_of, top, to)
+
+
+@app.command()
 def publish(as_of: Day = "") -> None:
     """Score with the champions and make a publication current; a running service swaps to it."""
     from training.publish import run_publish
