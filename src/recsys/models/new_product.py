@@ -58,7 +58,7 @@ class NewProductConfig(Settings):
     """
 
     booster: BoosterConfig = BoosterConfig(rounds=150, leaves=7, learning_rate=0.04, min_leaf=100)
-    linear_share: float | None = Field(default=0.5, ge=0, le=1)
+    linear_share: float | None = Field(default=0.25, ge=0, le=1)
     penalty: float = Field(default=10.0, gt=0)
     max_rows: int = Field(default=100_000, ge=100)
     folds: int = Field(default=3, ge=2)
