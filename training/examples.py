@@ -29,13 +29,21 @@ class Examples:
         self._teaching: dict[AsOf, Example] = {}
 
     def test(self, as_of: AsOf) -> Example:
-        """Return all rows of a cutoff through the feature store's point-in-time join, and what happened after."""
-        return self._labelled(self.rows(as_of))
+        """Return all rows of a cutoff through the feature store's point-in-time join, and what happened after.
+
+        What it would teach is remembered, as the day of a test teaches the model that is put to use.
+        """
+        whole = self._labelled(self.rows(as_of))
+        if as_of not in self._teaching:
+            self._teaching[as_of] = self._thinned(whole)
+        return whole
 
     def teaching(self, as_of: AsOf) -> Example:
         """Return the rows of a cutoff that is learnt from, and what happened after; remembered."""
         if as_of not in self._teaching:
-            rows = self._rows(as_of, thin(self._keys(as_of), self._workspace.project.training.max_rows, as_of))
+            keys = self._keys(as_of)
+            drawn = self._drawn(keys, as_of)
+            rows = self._rows(as_of, keys if drawn is None else keys[drawn].reset_index(drop=True))
             self._teaching[as_of] = self._labelled(rows)
         return self._teaching[as_of]
 
@@ -58,17 +66,27 @@ class Examples:
     def _rows(self, as_of: AsOf, keys: pd.DataFrame) -> Rows:
         return slim(historical_rows(self._workspace.home, self.task, as_of, keys))
 
+    def _drawn(self, keys: pd.DataFrame, as_of: AsOf) -> "np.ndarray | None":
+        return draw(keys, self._workspace.project.training.max_rows, as_of)
+
+    def _thinned(self, whole: Example) -> Example:
+        drawn = self._drawn(whole.rows.keys, whole.rows.as_of)
+        if drawn is None:
+            return whole
+        y = whole.labels.y[drawn].reset_index(drop=True)
+        return Example(whole.rows.take(drawn), replace(whole.labels, y=y))
+
     def _labelled(self, rows: Rows) -> Example:
         return Example(rows, label(self._workspace.tables, rows, self._workspace.project.margins))
 
 
-def thin(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> pd.DataFrame:
-    """Draw members, by a seed that comes from the day, and keep all their rows; about `at_most` rows stay."""
+def draw(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> "np.ndarray | None":
+    """(n,) the rows of members drawn, by a seed that comes from the day, about `at_most` of them; None = all."""
     if len(keys) <= at_most:
-        return keys
+        return None
     member, members = pd.factorize(keys["member_id"], sort=True)
     drawn = np.random.default_rng(as_of.number).random(len(members)) < at_most / len(keys)
-    return keys[drawn[member]].reset_index(drop=True)
+    return np.asarray(drawn[member])
 
 
 def slim(rows: Rows) -> Rows:

@@ -56,6 +56,7 @@ class Shop:
             lines += [f"[tasks.{name}]", f"horizon = {14 if name == 'churn' else 28}"]
             leaf = churn_leaf if name == "churn" else 5
             trees = {key.rpartition(".")[0] for key in flat(recipe.config()) if key.endswith(".rounds")}
+            lines += ["[tasks.churn.model]", "linear_share = 0.0"] if name == "churn" else []
             lines += [f"[tasks.{name}.model.{tree}]\nrounds = 5\nmin_leaf = {leaf}" for tree in sorted(trees)]
         (self.root / "recsys.toml").write_text("\n".join(lines), encoding="utf-8")
 
@@ -117,30 +118,40 @@ def test_a_night_without_news_says_so_and_does_nothing(recsys: Command, shop: Sh
     assert {path: path.stat().st_mtime_ns for path in shop.home.publications.rglob("*")} == before
 
 
-def test_a_run_that_is_killed_leaves_the_last_good_state_and_the_next_one_goes_on(recsys: Command, shop: Shop) -> None:
-    shop.export(THEN)
-    before = shop.publication.name
+def killed(shop: Shop, at_line: str, meanwhile: Callable[[int], None]) -> None:
+    """Start a run, stop it when it has said something, do something meanwhile, and kill it."""
     log = shop.root / "killed.log"
     with log.open("w") as output:
         process = subprocess.Popen([tool("recsys"), "retrain"], stdout=output, stderr=output, cwd=shop.root)
         try:
-            second = sorted(CATALOG, key=list(CATALOG).index)[1]
-            deadline = time.monotonic() + 300
-            while f"{second}: back-test" not in log.read_text(encoding="utf-8"):
+            deadline = time.monotonic() + 400
+            while at_line not in log.read_text(encoding="utf-8"):
                 assert process.poll() is None, log.read_text(encoding="utf-8")
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             os.kill(process.pid, signal.SIGSTOP)
-            code, text = recsys("retrain")
-            assert code == 8, text
-            assert str(process.pid) in text
+            meanwhile(process.pid)
         finally:
             process.kill()
             process.wait()
+
+
+def test_a_run_that_is_killed_leaves_the_last_good_state_and_the_next_one_goes_on(recsys: Command, shop: Shop) -> None:
+    shop.export(THEN)
+    before = shop.publication.name
+
+    def another(pid: int) -> None:
+        code, text = recsys("retrain")
+        assert code == 8, text
+        assert str(pid) in text
+
+    killed(shop, f"{list(CATALOG)[1]}: back-test", another)
     assert shop.publication.name == before
+    killed(shop, "publish: ", lambda _pid: None)
+    assert shop.day() == THEN
     code, text = recsys("retrain")
     assert code == 0, text
-    assert shop.day() == THEN
+    assert "back-test" not in text
     assert shop.publication.model_versions == dict.fromkeys(CATALOG, "2")
 
 

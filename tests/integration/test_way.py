@@ -192,10 +192,24 @@ def test_publish_scores_everybody_but_those_who_opted_out(recsys: Command, shop:
     assert publication.model_versions == dict.fromkeys(TASKS, "1")
     assert publication.horizons["value"] == 28
     assert np.isfinite(publication.value["score"]).sum() > 20
+    scored = np.flatnonzero(np.isfinite(publication.churn))
+    assert sum(bool(publication.churn_reasons(int(row))) for row in scored) > len(scored) / 2
     assert len(publication.popular) > 0
     code, text = recsys("publish")
     assert code == 0
     assert "is current and of the same tables and models" in text
+
+
+def test_a_product_that_does_not_exist_yet_has_an_audience(recsys: Command, shop: Shop) -> None:
+    products = pd.read_parquet(shop.root / "export" / "products.parquet")
+    category = str(products["category"].dropna().iloc[0])
+    code, text = recsys("audience-for", "--category", category, "--brand", "前所未有", "--price", "9.9", "--top", "5")
+    assert code == 0, text
+    assert "expected to buy" in text
+    audience = pd.read_csv(shop.root / "audience.csv")
+    assert len(audience) == 5
+    assert audience["score"].is_monotonic_decreasing
+    assert audience["score"].between(0, 1).all()
 
 
 def test_materialize_fills_the_online_store(recsys: Command, shop: Shop) -> None:
