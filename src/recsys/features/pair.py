@@ -67,14 +67,19 @@ def kept(percent: int, ago: str = "ago", size: str = "1") -> str:
 def pair_relations(level: Level) -> tuple[Relation, ...]:
     """Draft the relations of a level's pairs, which read `candidate_<level>`."""
     name, code = level.name, level.code
-    # One row a member and visit; basket: items bought; sizes: sum of their logarithms over all visits of the member.
+    # One row a member and visit; visit: its ordinal; visits: how many the member has; usual: mean days between them;
+    # basket: items bought; sizes: sum of the logarithms of `basket` over all visits of the member.
     basket = Relation(
         f"{name}_basket",
         f"""
         WITH counted AS (
             SELECT member_code, day, count(*) AS basket FROM member_{name}_day GROUP BY member_code, day
         )
-        SELECT member_code, day, basket, sum({LOG_SIZE}) OVER (PARTITION BY member_code) AS sizes FROM counted
+        SELECT counted.member_code, counted.day, nth AS visit, visits, visit_span / nullif(visits - 1, 0) AS usual,
+               basket, sum({LOG_SIZE}) OVER (PARTITION BY counted.member_code) AS sizes
+        FROM counted
+        JOIN member_day ON member_day.member_code = counted.member_code AND member_day.day = counted.day
+        JOIN member_total ON member_total.member_code = counted.member_code
         """,
     )
     spine = Relation(
@@ -86,21 +91,17 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         JOIN {name}_spine AS item ON item.{code} = candidate.{code}
         """,
     )
-    # visit: the ordinal of the day among the member's visits, which are purchase days; gap, visit_gap: since the one
-    # before of the item, in days and in visits; recent: 1 = the latest of the item; basket: items bought on the day.
+    # gap, visit_gap: since the item's purchase day before, in days and in visits; recent: 1 = the item's latest.
     visit = Relation(
         f"{level.own}_visit",
         f"""
-        SELECT bought.member_code, bought.{code}, bought.day, bought.quantity, member_day.nth AS visit, visits,
-               bought.day - lag(bought.day) OVER one AS gap, member_day.nth - lag(member_day.nth) OVER one AS visit_gap,
-               row_number() OVER (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day DESC) AS recent,
-               visit_span / nullif(visits - 1, 0) AS usual, basket, sizes
+        SELECT bought.member_code, bought.{code}, bought.day, bought.quantity, visit, visits, usual, basket, sizes,
+               bought.day - lag(bought.day) OVER one AS gap, visit - lag(visit) OVER one AS visit_gap,
+               row_number() OVER (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day DESC) AS recent
         FROM member_{name}_day AS bought
-        JOIN {name}_basket AS held ON held.member_code = bought.member_code AND held.day = bought.day
         JOIN candidate_{name} AS candidate
             ON candidate.member_code = bought.member_code AND candidate.{code} = bought.{code}
-        JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
-        JOIN member_total ON member_total.member_code = bought.member_code
+        JOIN {name}_basket AS held ON held.member_code = bought.member_code AND held.day = bought.day
         WINDOW one AS (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day)
         """,
     )
