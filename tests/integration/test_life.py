@@ -23,8 +23,7 @@ from tests.shop import START, at, make_frames
 from training import cli
 from training.processes import tool
 
-FIRST, THEN, LAST = 165, 200, 203
-LOCAL = ("orders", "members", "products")
+FIRST, THEN, LAST = 165, 200, 201
 Command = Callable[..., tuple[int, str]]
 
 
@@ -118,6 +117,13 @@ def test_a_night_without_news_says_so_and_does_nothing(recsys: Command, shop: Sh
     assert {path: path.stat().st_mtime_ns for path in shop.home.publications.rglob("*")} == before
 
 
+def test_the_first_drift_looks_back_to_the_day_that_was_tested(recsys: Command, shop: Shop) -> None:
+    assert recsys("drift", "churn")[0] in (0, 7)
+    (task,) = json.loads((shop.home.reports / "drift.json").read_text(encoding="utf-8"))["tasks"]
+    assert task["then"] == str(shop.publication.as_of.plus(days=-28))
+    assert (task["versions"], task["realised"]) == (["1", "1"], None)
+
+
 def killed(shop: Shop, at_line: str, meanwhile: Callable[[int], None]) -> None:
     """Start a run, stop it when it has said something, do something meanwhile, and kill it."""
     log = shop.root / "killed.log"
@@ -187,31 +193,21 @@ def test_a_day_against_itself_has_not_moved_and_against_its_youth_it_has(recsys:
     assert "ALARM" in page
 
 
-def test_a_refused_challenger_leaves_the_champion_on_the_new_day(recsys: Command, shop: Shop) -> None:
-    shop.settle(churn_leaf=100_000)
-    shop.export(THEN + 1)
-    code, text = recsys("retrain")
-    assert code == 6, text
-    assert "significantly worse" in text
-    assert shop.day() == THEN + 1
-    assert shop.publication.model_versions["churn"] == "2"
-    assert shop.publication.model_versions["repurchase"] == "3"
-    code, text = recsys("retrain")
-    assert code == 0
-    assert "nothing new" in text
-
-
-def test_a_rollback_holds_until_a_person_promotes(recsys: Command, shop: Shop) -> None:
+def test_a_refusal_and_a_rollback_leave_their_champions_on_the_new_day(recsys: Command, shop: Shop) -> None:
     assert recsys("rollback", "repurchase", "--why", "回到原来")[0] == 0
-    shop.settle()
+    shop.settle(churn_leaf=100_000)
     shop.export(LAST)
     code, text = recsys("retrain")
     assert code == 6, text
+    assert "significantly worse" in text
     assert "rolled back" in text
-    assert shop.publication.model_versions["repurchase"] == "2"
-    assert shop.champion("churn") != "2"
+    assert shop.day() == LAST
+    assert shop.publication.model_versions == {**dict.fromkeys(CATALOG, "3"), "churn": "2", "repurchase": "1"}
+    code, text = recsys("retrain")
+    assert code == 0
+    assert "nothing new" in text
     assert recsys("promote", "repurchase")[0] == 0
-    assert shop.champion("repurchase") == "4"
+    assert shop.champion("repurchase") == "3"
 
 
 def test_old_publications_and_snapshots_are_cleared_away(shop: Shop) -> None:
