@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from recsys.answers.shapes import ChurnWhy, Scalar
 from recsys.artifacts.publication_content import ChurnReason
 
+USUAL_PURCHASE_DAYS = 3
+"""A usual gap takes so many purchase days: one gap is no habit."""
+
 Values = Mapping[str, Scalar]
 Words = tuple[str, str]
 
@@ -34,7 +37,7 @@ def _recency(values: Values) -> Words:
     if since is None:
         return "没有购买记录", "never bought"
     zh, en = f"上次购买在{since}天前", f"last purchase {_days(since)} ago"
-    if not gap:
+    if not gap or (_whole(values["purchase_days"]) or 0) < USUAL_PURCHASE_DAYS:
         return zh, en
     return f"{zh}，平时约每{gap}天一次", f"{en}, usually every {_days(gap) if gap > 1 else 'day'}"
 
@@ -145,7 +148,7 @@ def _profile(values: Values) -> Words:
 
 
 _TELLINGS: Mapping[ChurnReason, _Telling] = {
-    ChurnReason.RECENCY: _Telling(("days_since_purchase", "mean_gap"), _recency),
+    ChurnReason.RECENCY: _Telling(("days_since_purchase", "mean_gap", "purchase_days"), _recency),
     ChurnReason.FREQUENCY: _Telling(("purchase_days_90d",), _frequency),
     ChurnReason.TREND: _Telling(("purchase_days_trend_30d", "money_trend_90d"), _trend),
     ChurnReason.TENURE: _Telling(("days_since_first_purchase",), _tenure),

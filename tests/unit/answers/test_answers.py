@@ -128,7 +128,7 @@ class TestMemberCard:
         assert other is not None
         assert first.why == ()
         assert [(reason.code, reason.share) for reason in other.why] == [("recency", 0.5), ("spend", 0.25)]
-        assert other.why[0].params == {"days_since_purchase": None, "mean_gap": None}
+        assert other.why[0].params == {"days_since_purchase": None, "mean_gap": None, "purchase_days": None}
 
     def test_the_card_says_what_the_member_is_worth(self, publication: Publication) -> None:
         value = member_card(publication, member_id(20), no_store, SETTINGS).value

@@ -9,9 +9,15 @@ from recsys.artifacts.publication_content import ChurnReason
     [
         (
             "recency",
-            {"days_since_purchase": 35.0, "mean_gap": 8.6},
+            {"days_since_purchase": 35.0, "mean_gap": 8.6, "purchase_days": 3.0},
             "上次购买在35天前，平时约每9天一次",
             "last purchase 35 days ago, usually every 9 days",
+        ),
+        (
+            "recency",
+            {"days_since_purchase": 35.0, "mean_gap": 8.6, "purchase_days": 2.0},
+            "上次购买在35天前",
+            "last purchase 35 days ago",
         ),
         ("recency", {"days_since_purchase": 1.0}, "上次购买在1天前", "last purchase 1 day ago"),
         ("recency", {}, "没有购买记录", "never bought"),
