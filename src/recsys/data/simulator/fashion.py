@@ -40,6 +40,7 @@ FASHION = Profile(
     visits=0.045,
     visit_shape=0.7,
     regularity=0.8,
+    drift=0.55,
     trips=0.14,
     least=1,
     impulses=0.45,

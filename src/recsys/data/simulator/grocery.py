@@ -68,6 +68,7 @@ GROCERY = Profile(
     visits=0.19,
     visit_shape=1.6,
     regularity=1.6,
+    drift=0.55,
     trips=0.86,
     least=0,
     impulses=2.4,

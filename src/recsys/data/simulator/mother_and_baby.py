@@ -62,6 +62,7 @@ MOTHER_AND_BABY = Profile(
     visits=0.11,
     visit_shape=2.0,
     regularity=1.4,
+    drift=0.4,
     trips=0.7,
     least=0,
     impulses=0.6,

@@ -57,6 +57,7 @@ def add_extra(world: World, visits: Visits, contacts: Contacts, lines: Lines, rn
         trip=np.concatenate([visits.trip, said])[order],
         joining=np.concatenate([visits.joining, ~said])[order],
         online=np.concatenate([visits.online, said])[order],
+        pace=visits.pace,
     )
     own = number[len(visits) + np.arange(len(extra))]
     about = [world.campaigns[campaign].products for campaign in contacts.campaign[extra]]

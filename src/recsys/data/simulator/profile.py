@@ -41,6 +41,7 @@ class Profile:
     joined: share of members who join within the span.
     visits, visit_shape: visits a day, and how alike members are in it (gamma shape: low = unlike).
     regularity: gamma shape of the gaps between visits; 1 = at random.
+    drift: standard deviation of the logarithm of a member's pace around its own mean, as months go by.
     trips: share of visits that mean to buy. least: lines such a visit has at least.
     impulses, impulse_shape: lines not needed on a trip, and how alike trips are in them.
     needs: number of categories a member has a cycle in, about. need_shape: regularity of cycles.
@@ -68,6 +69,7 @@ class Profile:
     visits: float
     visit_shape: float
     regularity: float
+    drift: float
     trips: float
     least: int
     impulses: float

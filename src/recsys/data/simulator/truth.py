@@ -48,13 +48,16 @@ def cell_truth(world: World, cell: Cell) -> Tables:
 
 
 def _members(world: World, cell: Cell) -> pa.Table:
-    """Say what members are like; visits a day are of a mean day, death_day null = alive at the end of the span."""
+    """Say what members are like: visits on a mean day, pace_at_end their factor in the last month; death_day null =
+    alive at the end of the span.
+    """
     people = cell.members
     gone = people.leaves < world.days
     return table_of(
         {
             "member_id": member_names(people),
             "visits_a_day": people.visits,
+            "pace_at_end": cell.visits.pace,
             "visit_shape": people.regularity,
             "trip_share": people.trips,
             "death_hazard": people.hazard,

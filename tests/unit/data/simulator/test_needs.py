@@ -21,6 +21,7 @@ CLOCKWORK = replace(
     delisted=0.0,
     stock_outs=0.0,
     joined=0.3,
+    drift=0.0,
 )
 
 
