@@ -15,7 +15,7 @@ from recsys.features.facts import ACTIVE_DAYS
 from recsys.features.hazard import stage_hazard
 from recsys.features.level import LEVELS, PRODUCT, Level
 from recsys.features.next_basket import TifuConfig, UpcfConfig
-from recsys.features.ranking import hashes
+from recsys.features.ranking import Counts, hashes
 from recsys.features.scoring import Learnt, Named, learn_level, score_members
 from recsys.features.sources import Source
 from recsys.features.visits import ago_relation, numbers
@@ -30,20 +30,29 @@ class LevelConfig(Settings):
 
     history: own items with the highest history_score. frequency: own items bought on most days, of equal ones those
         bought last; and again so many, of equal ones those that everybody buys most.
-    each: items with the highest score of each of TIFU-KNN, UP-CF@r, item neighbours, BM25 and ALS; and again so many
-        among the items that the member never bought.
+    each: items that each of TIFU-KNN, UP-CF@r, item neighbours, BM25, ALS and popularity (bought most in 28 days) ranks
+        highest of all. So a list of any of them as long stands whole among the candidates.
+    near, als, popular: items that each of TIFU-KNN, UP-CF@r, item neighbours and BM25, that ALS, and that popularity
+        ranks highest of those that the member never bought.
     kin: never bought, those sold most in the categories that the member buys most.
-    popular: items bought most in 28 days; and again so many among those that the member never bought.
     """
 
     history: int = Field(default=85, ge=0)
     frequency: int = Field(default=20, ge=0)
     each: int = Field(default=20, ge=0)
-    kin: int = Field(default=20, ge=0)
-    popular: int = Field(default=20, ge=0)
+    near: int = Field(default=10, ge=0)
+    als: int = Field(default=20, ge=0)
+    popular: int = Field(default=15, ge=0)
+    kin: int = Field(default=10, ge=0)
     tifu: TifuConfig = TifuConfig()
     upcf: UpcfConfig = UpcfConfig()
     collaborative: CollaborativeConfig = CollaborativeConfig()
+
+    @property
+    def quotas(self) -> dict[Source, Counts]:
+        """How many each source may name that gives scores."""
+        near = dict.fromkeys((Source.TIFU, Source.UPCF, Source.NEIGHBOUR, Source.BM25), Counts(self.each, self.near))
+        return near | {Source.ALS: Counts(self.each, self.als), Source.POPULAR: Counts(self.each, self.popular)}
 
 
 class CandidateConfig(Settings):
@@ -52,7 +61,7 @@ class CandidateConfig(Settings):
     pool: members among whom neighbours are sought, drawn by a hash of their ids when there are more.
     """
 
-    product: LevelConfig = LevelConfig()
+    product: LevelConfig = LevelConfig(upcf=UpcfConfig(visits=50, asymmetry=0.75, locality=5))
     subcategory: LevelConfig = LevelConfig(history=250)
     pool: int = Field(default=20_000, ge=1)
 
@@ -126,7 +135,7 @@ def stage_candidates(connection: duckdb.DuckDBPyConnection, level: Level, config
         members = active[start : start + size]
         inside = f"member_code BETWEEN {members[0]} AND {members[-1]}"
         named = Named(*numbers(connection, f"FROM named WHERE {inside} ORDER BY ALL"))
-        scored = score_members(connection, learnt, members, named, each=chosen.each, popular=chosen.popular)
+        scored = score_members(connection, learnt, members, named, chosen.quotas)
         connection.register("block", scored)
         connection.execute("INSERT INTO scored FROM block")
         connection.unregister("block")

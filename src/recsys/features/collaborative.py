@@ -30,8 +30,8 @@ class CollaborativeConfig(Settings):
 
     items: int = Field(default=8000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
-    factors: int = Field(default=32, ge=1, le=512)
-    iterations: int = Field(default=4, ge=1, le=100)
+    factors: int = Field(default=16, ge=1, le=512)
+    iterations: int = Field(default=8, ge=1, le=100)
     regularization: float = Field(default=0.05, ge=0)
     neighbours: int = Field(default=20, ge=1, le=1000)
     shrink: float = Field(default=10.0, ge=0)

@@ -15,7 +15,7 @@ def kin_relations(level: Level) -> tuple[Relation, ...]:
 def _kin_relation(level: Level, kin: str) -> Relation:
     """Draft one row a pair: what the member bought of the item, of its kin, and of everything.
 
-    *_times count (item, day) pairs; kept: purchase days weighing 0.9 for every later visit, in whole millionths; ago:
+    *_times count (item, day) pairs; kept: purchase days weighing 0.9 for every later visit, in whole units; ago:
     the member's visits after the last one with the kin; visit_gap: mean visits from one with the kin to the next.
     """
     name, code = level.name, level.code

@@ -25,10 +25,10 @@ class TifuConfig(Settings):
     """
 
     neighbours: int = Field(default=300, ge=1)
-    group: int = Field(default=7, ge=1)
-    within: float = Field(default=0.95, gt=0, le=1)
-    between: float = Field(default=0.8, gt=0, le=1)
-    alpha: float = Field(default=0.7, ge=0, le=1)
+    group: int = Field(default=1, ge=1)
+    within: float = Field(default=1.0, gt=0, le=1)
+    between: float = Field(default=0.95, gt=0, le=1)
+    alpha: float = Field(default=0.5, ge=0, le=1)
 
 
 class UpcfConfig(Settings):
@@ -41,7 +41,7 @@ class UpcfConfig(Settings):
 
     visits: int = Field(default=25, ge=1)
     asymmetry: float = Field(default=0.25, ge=0, le=1)
-    locality: float = Field(default=5.0, gt=0)
+    locality: float = Field(default=10.0, gt=0)
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,11 @@ PARTS_KEPT = (80, 90, 95)
 LAST_VISITS = (1, 3, 5, 10, 20)
 """Latest purchase days of the member that the item's share is taken of."""
 
-UNITS = 1_000_000
-"""Weights are whole millionths, so that their sums do not depend on the order in which an engine adds them."""
+UNITS = 1_000_000_000_000
+"""Weights are whole parts of this, so that their sums do not depend on the order in which an engine adds them."""
 
 LOG_SIZE = f"CAST(round({UNITS} * ln(basket)) AS BIGINT)"
-"""Logarithm, in whole millionths, of the items bought on a day."""
+"""Logarithm, in whole units, of the items bought on a day."""
 
 RANKS = (
     ("tifu", "tifu_score", "tifu_score"),
@@ -52,12 +52,12 @@ _ONE_DAY = "the member bought it on fewer than 2 days"
 
 
 def half_life(days: int) -> str:
-    """Weight, in whole millionths, of a purchase day that halves every so many days."""
+    """Weight, in whole units, of a purchase day that halves every so many days."""
     return f"CAST(round({UNITS} * power(0.5, ({AS_OF} - day) / {days}.0)) AS BIGINT)"
 
 
 def kept(percent: int, ago: str = "ago", size: str = "1") -> str:
-    """Weight, in whole millionths, of a purchase day that keeps so many percent at each later one of the member.
+    """Weight, in whole units, of a purchase day that keeps so many percent at each later one of the member.
 
     size: what it is divided by.
     """

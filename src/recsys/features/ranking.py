@@ -26,25 +26,35 @@ def hashes(names: "np.ndarray") -> Hashes:
     return np.asarray(pd.util.hash_array(names), dtype=np.uint64)
 
 
-def best(scores: "np.ndarray", own: csr_matrix, count: int, ties: tuple[Hashes, Hashes], *, floor: float) -> Places:
-    """Take each row's count highest columns of all, and its count highest of those that `own` does not hold.
+@dataclass(frozen=True)
+class Counts:
+    """How many items are taken for a member: of all, and of those that the member never bought."""
+
+    all: int
+    new: int
+
+
+def best(scores: "np.ndarray", own: csr_matrix, counts: Counts, ties: tuple[Hashes, Hashes], *, floor: float) -> Places:
+    """Take each row's highest columns of all, and its highest of those that `own` does not hold.
 
     scores: (b, m); only scores above the floor are taken. own: (b, m), not 0 where the member bought the item.
     ties: (b,) and (m,) hashes of rows and columns, which order equal scores.
     """
-    if not scores.size or not count:
+    reach = max(counts.all, counts.new)
+    if not scores.size or not reach:
         none = np.empty(0, dtype=np.int64)
         return Places(none, none)
     had = np.repeat(np.arange(len(scores)), np.diff(own.indptr)), own.indices.astype(np.int64)
     fresh = scores.copy()
     fresh[had] = -np.inf
-    rows, columns = np.nonzero((fresh >= _reach(fresh, count)) & (fresh > floor))
-    first = _first(rows, columns, fresh[rows, columns], count, ties)
+    rows, columns = np.nonzero((fresh >= _reach(fresh, reach)) & (fresh > floor))
+    first = _first(rows, columns, fresh[rows, columns], reach, ties)
     rows, columns = rows[first], columns[first]
+    new = _first(rows, columns, fresh[rows, columns], counts.new, ties)
     worth = scores[had] > floor
     every = np.concatenate([rows, had[0][worth]]), np.concatenate([columns, had[1][worth]])
-    top = _first(*every, scores[every], count, ties)
-    kept = np.union1d(np.arange(len(rows)), top)
+    top = _first(*every, scores[every], counts.all, ties)
+    kept = np.union1d(new, top)
     return Places(every[0][kept], every[1][kept])
 
 

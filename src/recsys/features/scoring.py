@@ -1,5 +1,6 @@
 """What every source thinks of the items of some members: dense scores of a block, and the pairs that they name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -19,7 +20,7 @@ from recsys.features.next_basket import (
     pool_of,
     user_popularity,
 )
-from recsys.features.ranking import Hashes, Places, best, hashes
+from recsys.features.ranking import Counts, Hashes, Places, best, hashes
 from recsys.features.sources import Source
 from recsys.features.visits import Codes, numbers, read_visits
 
@@ -82,11 +83,12 @@ def learn_level(
 
 
 def score_members(
-    connection: duckdb.DuckDBPyConnection, learnt: Learnt, members: Codes, named: Named, *, each: int, popular: int
+    connection: duckdb.DuckDBPyConnection, learnt: Learnt, members: Codes, named: Named, quotas: Mapping[Source, Counts]
 ) -> pd.DataFrame:
     """Name and score the pairs of some members, whose codes ascend; a pair once, with its first source.
 
-    each, popular: as `LevelConfig` says. Columns: member_code, item, source and the scores, all of them numbers.
+    quotas: how many each source may name that gives scores. Columns: member_code, item, source and the scores, all of
+    them numbers.
     """
     visits = read_visits(connection, learnt.level, members, learnt.item_codes)
     own = visits.bought()
@@ -99,23 +101,19 @@ def score_members(
     inside = np.searchsorted(learnt.item_codes, learnt.collaborative.item_codes)
     ties = (learnt.member_ties[members - 1], learnt.item_ties)
 
-    def name(source: Source, scores: "np.ndarray", columns: Codes, floor: float, count: int) -> Named:
-        found = best(scores, own[:, columns], count, (ties[0], ties[1][columns]), floor=floor)
+    def name(source: Source, scores: "np.ndarray", columns: Codes, floor: float = 0) -> Named:
+        found = best(scores, own[:, columns], quotas[source], (ties[0], ties[1][columns]), floor=floor)
         return _named(found, members, learnt.item_codes[columns], source)
 
     every = np.arange(len(learnt.item_codes))
-    often = _most_often(learnt, own, popular)
+    often = _most_often(learnt, own, quotas[Source.POPULAR])
     pairs = _once(
         named,
-        name(Source.TIFU, tifu, every, 0, each),
-        name(Source.UPCF, upcf, every, 0, each),
-        *(name(source, scores, inside, floor, each) for source, scores, floor in factorised.sources()),
+        name(Source.TIFU, tifu, every),
+        name(Source.UPCF, upcf, every),
+        *(name(source, scores, inside, floor) for source, scores, floor in factorised.sources()),
         name(
-            Source.POPULAR,
-            np.broadcast_to(learnt.times[often].astype(np.float32), (len(members), len(often))),
-            often,
-            0,
-            popular,
+            Source.POPULAR, np.broadcast_to(learnt.times[often].astype(np.float32), (len(members), len(often))), often
         ),
     )
     rows = np.searchsorted(members, pairs.members)
@@ -170,10 +168,10 @@ def _factorised(learnt: Collaborative, members: Codes) -> _Factorised:
     return _Factorised(near, alike, als)
 
 
-def _most_often(learnt: Learnt, own: csr_matrix, popular: int) -> Codes:
-    """Places of the items bought most lately: so many that every member is left `popular` of them never bought."""
+def _most_often(learnt: Learnt, own: csr_matrix, popular: Counts) -> Codes:
+    """Places of the items bought most lately: so many that every member is left enough never bought."""
     order = np.lexsort((learnt.item_ties, -learnt.times))
-    return order[: popular + int(np.diff(own.indptr).max(initial=0))].astype(np.int64)
+    return order[: max(popular.all, popular.new) + int(np.diff(own.indptr).max(initial=0))].astype(np.int64)
 
 
 def _named(found: Places, members: Codes, items: Codes, source: Source) -> Named:

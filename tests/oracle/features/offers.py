@@ -237,9 +237,9 @@ class Offers:
         days, score, config = self.days(member), self.history(member), self.config
         mine = [item for item in days if self.sold(item)]
 
-        def twice(scores: dict[str, float], count: int, floor: float = 0.0) -> list[Choice]:
+        def twice(scores: dict[str, float], new: int, floor: float = 0.0) -> list[Choice]:
             known = {item: float(value) for item, value in scores.items() if value > floor and item in self.catalogue}
-            return [first(known, count), first({i: v for i, v in known.items() if i not in days}, count)]
+            return [first(known, config.each), first({i: v for i, v in known.items() if i not in days}, new)]
 
         named = {
             "history": [
@@ -247,11 +247,11 @@ class Offers:
                 first({item: (len(days[item]), days[item][-1]) for item in mine}, config.frequency),
                 first({item: (len(days[item]), self.often.get(item, 0)) for item in mine}, config.frequency),
             ],
-            "tifu": twice(self.tifu(member)[0], config.each),
-            "upcf": twice(self.upcf(member), config.each),
-            "neighbour": twice(self.near(member), config.each),
-            "bm25": twice(self.alike(member), config.each),
-            "als": twice({i: t for i in self.year if (t := self.taste(member, i)) is not None}, config.each, -np.inf),
+            "tifu": twice(self.tifu(member)[0], config.near),
+            "upcf": twice(self.upcf(member), config.near),
+            "neighbour": twice(self.near(member), config.near),
+            "bm25": twice(self.alike(member), config.near),
+            "als": twice({i: t for i in self.year if (t := self.taste(member, i)) is not None}, config.als, -np.inf),
             "kin": [self._kin(member, days)],
             "popular": twice({item: float(times) for item, times in self.often.items()}, config.popular),
         }

@@ -54,7 +54,7 @@ ORACLES: dict[View, dict[str, Callable[[Any], Any]]] = {
 }
 TOLD_APART = {f"{level.own}_{name}" for level in LEVELS for name in APART} | {"is_candidate"}
 EVERY_NTH_PAIR = 11
-# Scores of candidate sources are single precision, weights of purchases are whole millionths, and what a quantity
+# Scores of candidate sources are single precision, weights of purchases are whole numbers, and what a quantity
 # usually costs is rounded to a ten-thousandth of money for each category.
 ROUGH = (
     *(f"{level.own}_{name}_score" for level in LEVELS for name in ("tifu", "upcf", "neighbour", "bm25", "als")),
@@ -85,8 +85,10 @@ FEW = LevelConfig(
     history=5,
     frequency=3,
     each=3,
+    near=2,
+    als=4,
+    popular=2,
     kin=3,
-    popular=3,
     tifu=TifuConfig(neighbours=7, group=3),
     upcf=UpcfConfig(visits=4),
     collaborative=CollaborativeConfig(neighbours=100, bm25_neighbours=100, factors=8, threads=1),

@@ -101,7 +101,7 @@ def test_an_unchanged_snapshot_is_reused(tables: Tables, tmp_path: Path) -> None
     first = build_snapshot(tables.at(tables.end), tmp_path)
     written = first.path(View.MEMBER).stat().st_mtime_ns
     assert build_snapshot(tables.at(tables.end), tmp_path).path(View.MEMBER).stat().st_mtime_ns == written
-    other = CandidateConfig(product=LevelConfig(history=3, frequency=3, each=2, kin=2, popular=2))
+    other = CandidateConfig(product=LevelConfig(history=3, frequency=3, each=2, near=2, als=2, popular=2, kin=2))
     again = build_snapshot(tables.at(tables.end), tmp_path, candidates=other)
     assert again.path(View.MEMBER).stat().st_mtime_ns != written
     assert again.manifest["rows"]["member_product"] < first.manifest["rows"]["member_product"]
