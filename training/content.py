@@ -7,6 +7,7 @@ import pandas as pd
 
 from recsys.artifacts.publication_content import BOUGHT_DAYS, Content, Factors, Reason
 from recsys.core.task import View
+from recsys.core.time import AsOf
 from recsys.data.engine import day_number
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
@@ -80,7 +81,7 @@ def content(
         horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
         members=members.assign(tags=member_tags(members, {**scores, "repurchase": lasting})),
         products=items,
-        recommend=not_due(recommend, items, outgrown),
+        recommend=still_needed(recommend, items, outgrown, folder.as_of),
         bought=bought(snapshot),
         repurchase=repurchase,
         churn=scores["churn"],
@@ -140,15 +141,16 @@ def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return told.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0))
 
 
-def not_due(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.DataFrame) -> pd.DataFrame:
-    """Take back that a product is due where the member's child has outgrown its category: it was merely bought before.
+def still_needed(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.DataFrame, as_of: AsOf) -> pd.DataFrame:
+    """Leave out what the member's child has outgrown, unless the member bought the very product since.
 
-    recommend: with reasons. items: product_id, category. outgrown: member_id, category.
+    recommend: with evidence. items: product_id, category. outgrown: member_id, category, ends_day.
     """
     category = recommend["product_id"].map(items.set_index("product_id")["category"])
-    pairs = pd.MultiIndex.from_arrays([recommend["member_id"], category])
-    over = pairs.isin(pd.MultiIndex.from_frame(outgrown[["member_id", "category"]]))
-    return recommend.assign(reason=recommend["reason"].mask(over & (recommend["reason"] == Reason.DUE), Reason.AGAIN))
+    ends = recommend[["member_id"]].assign(category=category.to_numpy())
+    ends = ends.merge(outgrown, on=["member_id", "category"], how="left", validate="many_to_one")["ends_day"]
+    bought_day = as_of.number - recommend["days_since"].to_numpy(dtype=np.float64)
+    return recommend[(ends.isna() | (bought_day >= ends)).to_numpy()].reset_index(drop=True)
 
 
 def with_needs(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

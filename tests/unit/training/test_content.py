@@ -7,7 +7,7 @@ import pytest
 from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason, Tag
 from recsys.core.time import AsOf
 from tests.shop import START, at, store
-from training.content import bought, not_due, products, with_evidence, with_needs
+from training.content import bought, products, still_needed, with_evidence, with_needs
 from training.tags import member_tags
 
 DAY = 400
@@ -151,19 +151,18 @@ def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
 OUTGROWN = pd.DataFrame({"member_id": ["a"], "category": ["一段"], "ends_day": [100], "next_category": ["二段"]})
 
 
-def test_what_is_outgrown_is_not_due() -> None:
-    items = pd.DataFrame({"product_id": ["p", "q"], "category": ["一段", "二段"]})
+def test_what_is_outgrown_is_not_recommended_unless_bought_since() -> None:
+    items = pd.DataFrame({"product_id": ["p", "q", "r"], "category": ["一段", "二段", "一段"]})
     told = pd.DataFrame(
-        [
-            ("a", "p", Reason.DUE, Reason.AGAIN),
-            ("a", "q", Reason.DUE, Reason.DUE),
-            ("b", "p", Reason.DUE, Reason.DUE),
-            ("a", "p", Reason.IN_CATEGORY, Reason.IN_CATEGORY),
-        ],
-        columns=["member_id", "product_id", "reason", "wanted"],
+        [("a", "p", 5.0), ("a", "q", 50.0), ("b", "p", 50.0), ("a", "r", np.nan), ("a", "x", np.nan)],
+        columns=["member_id", "product_id", "days_since"],
     )
-    assert not_due(told, items, OUTGROWN)["reason"].tolist() == told["wanted"].tolist()
-    assert not_due(told, items, OUTGROWN.iloc[:0])["reason"].tolist() == told["reason"].tolist()
+    outgrown = OUTGROWN.assign(ends_day=AS_OF.number - 10)
+    kept = still_needed(told, items, outgrown, AS_OF)
+    assert kept["product_id"].tolist() == ["p", "q", "p", "x"]
+    long_ago = still_needed(told.assign(days_since=11.0), items, outgrown, AS_OF)
+    assert list(zip(long_ago["member_id"], long_ago["product_id"], strict=True)) == [("a", "q"), ("b", "p"), ("a", "x")]
+    assert len(still_needed(told, items, OUTGROWN.iloc[:0], AS_OF)) == len(told)
 
 
 def test_needs_are_told_of_the_pairs_that_have_them() -> None:
