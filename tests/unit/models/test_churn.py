@@ -15,6 +15,7 @@ from recsys.evaluation.report import Report, build_report
 from recsys.features.catalog import features_of
 from recsys.models.boosted import BoosterConfig
 from recsys.models.churn import TASK, ChurnConfig, ChurnModel, ChurnTrainer
+from recsys.models.contract import Trainer
 from tests.oracle.evaluation.test_bgnbd import CDNOW
 
 START = AsOf.parse("2024-01-01")
@@ -89,7 +90,7 @@ def report(every: list[np.ndarray]) -> Report:
     fold = Fold(tuple(START.plus(days=test - HORIZON - 28 * back) for back in (3, 2, 1, 0)), START.plus(days=test))
     days = {START.plus(days=day): day for day in range(DAYS)}
     peers = {name: peer for name, peer in peers_of(TASK).items() if name in {"bg_nbd", "rfm_logistic"}}
-    trainers = {"churn": ChurnTrainer(ChurnConfig(booster=BOOSTER)), **peers}
+    trainers: dict[str, Trainer] = {"churn": ChurnTrainer(ChurnConfig(booster=BOOSTER)), **peers}
     found = backtest(trainers, [fold], lambda as_of: example(every, days[as_of]), lambda *_: None)
     return build_report(found, "churn", resamples=300)
 
