@@ -62,7 +62,7 @@ class CandidateConfig(Settings):
     """
 
     product: LevelConfig = LevelConfig(upcf=UpcfConfig(visits=50, asymmetry=0.75, locality=5))
-    subcategory: LevelConfig = LevelConfig(history=250)
+    subcategory: LevelConfig = LevelConfig(history=100)
     pool: int = Field(default=20_000, ge=1)
 
     def of(self, level: Level) -> LevelConfig:
