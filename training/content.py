@@ -147,10 +147,11 @@ def still_needed(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.Data
     recommend: with evidence. items: product_id, category. outgrown: member_id, category, ends_day.
     """
     category = recommend["product_id"].map(items.set_index("product_id")["category"])
-    ends = recommend[["member_id"]].assign(category=category.to_numpy())
-    ends = ends.merge(outgrown, on=["member_id", "category"], how="left", validate="many_to_one")["ends_day"]
+    pairs = recommend[["member_id"]].assign(category=category.to_numpy())
+    known = pairs.merge(outgrown, on=["member_id", "category"], how="left", validate="many_to_one")
+    ends_day = known["ends_day"].to_numpy(dtype=np.float64)
     bought_day = as_of.number - recommend["days_since"].to_numpy(dtype=np.float64)
-    return recommend[(ends.isna() | (bought_day >= ends)).to_numpy()].reset_index(drop=True)
+    return recommend.loc[np.isnan(ends_day) | (bought_day >= ends_day)].reset_index(drop=True)
 
 
 def with_needs(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

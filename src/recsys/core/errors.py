@@ -56,7 +56,7 @@ class PromotionError(RecsysError):
 
 
 class DriftError(RecsysError):
-    """The data or a model are not what they were when the model was judged: `found` says how, `report` where more is."""
+    """The data or a model changed since the model was judged: `found` says how, `report` where more is."""
 
     def __init__(self, found: str, report: Path) -> None:
         super().__init__(found=found, report=str(report))
