@@ -151,7 +151,8 @@ def still_needed(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.Data
     known = pairs.merge(outgrown, on=["member_id", "category"], how="left", validate="many_to_one")
     ends_day = known["ends_day"].to_numpy(dtype=np.float64)
     bought_day = as_of.number - recommend["days_since"].to_numpy(dtype=np.float64)
-    return recommend.loc[np.isnan(ends_day) | (bought_day >= ends_day)].reset_index(drop=True)
+    kept: pd.DataFrame = recommend[np.isnan(ends_day) | (bought_day >= ends_day)]
+    return kept.reset_index(drop=True)
 
 
 def with_needs(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
