@@ -9,6 +9,7 @@ from recsys.core.frames import Example, Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
+from recsys.evaluation.metrics import LISTED
 from recsys.features.build import SnapshotFolder, build_snapshot
 from recsys.labels.outcomes import label
 from recsys.labels.truth import bought
@@ -19,7 +20,7 @@ from training.workspace import Workspace
 class Examples:
     """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
-    A cutoff that teaches and has more than `max_rows` rows is thinned: members are drawn, other ones at every cutoff,
+    A cutoff that teaches and has more than `max_rows` (or `list_rows`) rows is thinned: members are drawn, other ones at every cutoff,
     and kept with all their rows, so that shares and probabilities stay what they are. Tests are whole.
     """
 
@@ -67,7 +68,8 @@ class Examples:
         return slim(historical_rows(self._workspace.home, self.task, as_of, keys))
 
     def _drawn(self, keys: pd.DataFrame, as_of: AsOf) -> "np.ndarray | None":
-        return draw(keys, self._workspace.project.training.max_rows, as_of)
+        settings = self._workspace.project.training
+        return draw(keys, settings.list_rows if self.task.name in LISTED else settings.max_rows, as_of)
 
     def _thinned(self, whole: Example) -> Example:
         drawn = self._drawn(whole.rows.keys, whole.rows.as_of)

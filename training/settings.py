@@ -30,6 +30,7 @@ class TrainingSettings(Settings):
     tests: cutoffs that `recsys evaluate` tests on; `recsys train` tests on the last one.
     min_history: days of orders that must lie before the earliest cutoff.
     max_rows: rows of a training cutoff, about; where there are more, members are drawn.
+    list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
     keep: recommendations published for each member.
     """
 
@@ -38,6 +39,7 @@ class TrainingSettings(Settings):
     tests: int = Field(default=2, ge=1)
     min_history: int = Field(default=84, ge=1)
     max_rows: int = Field(default=80_000, ge=1)
+    list_rows: int = Field(default=200_000, ge=1)
     keep: int = Field(default=100, ge=1)
 
 

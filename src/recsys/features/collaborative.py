@@ -28,7 +28,7 @@ class CollaborativeConfig(Settings):
     threads: processor cores; results do not depend on it.
     """
 
-    items: int = Field(default=8000, ge=1)
+    items: int = Field(default=5000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=16, ge=1, le=512)
     iterations: int = Field(default=8, ge=1, le=100)
