@@ -20,8 +20,8 @@ from training.workspace import Workspace
 class Examples:
     """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
-    A cutoff that teaches and has more than `max_rows` (or `list_rows`) rows is thinned: members are drawn, other ones at every cutoff,
-    and kept with all their rows, so that shares and probabilities stay what they are. Tests are whole.
+    A cutoff that teaches and has more rows than the settings allow is thinned: members are drawn, other ones at every
+    cutoff, and kept with all their rows, so that shares and probabilities stay what they are. Tests are whole.
     """
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
