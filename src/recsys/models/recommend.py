@@ -2,20 +2,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
 
 from recsys.core.config import Settings
-from recsys.core.frames import Rows, Scores, TrainingSet
+from recsys.core.frames import Example, Labels, Rows, Scores, TrainingSet
 from recsys.core.task import Task, View
-from recsys.models.boosted import Boosted, BoosterConfig, grow
-from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
-from recsys.models.encoding import Encoder, Floats, numbers
-from recsys.models.sampling import member_weights, thin_negatives
+from recsys.models.boosted import BoosterConfig
+from recsys.models.calibration import take, with_rows
+from recsys.models.encoding import Floats
+from recsys.models.recommend_ranker import Ranker, RankerConfig, fit_ranker, item_of, known
 from recsys.models.storage import Stored, load_model, save_model
 
-RECENCY = "own_product_days_since_purchase"
-RECENCIES = (RECENCY, "own_subcategory_days_since_purchase")
 NUDGE = 1e-9
+HALF_STALE = 100.0
+RANKERS = ("basket", "novelty")
 
 TASK = Task(
     name="recommend",
@@ -38,57 +37,75 @@ SUBCATEGORY_TASK = Task(
 )
 
 
-class RecommendConfig(Settings):
-    """Choices of the ranker.
+class RecommendConfig(RankerConfig):
+    """Choices of both rankers: those of the next basket, and below what differs for discoveries.
 
-    booster: how its trees grow.
-    max_rows: training rows kept when there are more; every purchase is kept, the others are drawn and weigh more.
-    folds: groups of members for calibration when there is a single cutoff.
+    novelty_booster: how the trees for first purchases grow; what was never bought says less, so they are smaller.
+    novelty_rows: rows that teach them.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=150, leaves=31, learning_rate=0.06, min_leaf=100)
-    max_rows: int = Field(default=300_000, ge=100)
-    folds: int = Field(default=3, ge=2)
+    booster: BoosterConfig = BoosterConfig(rounds=120, leaves=31, learning_rate=0.05, min_leaf=100)
+    novelty_booster: BoosterConfig = BoosterConfig(
+        rounds=80, leaves=15, learning_rate=0.05, min_leaf=300, feature_share=0.4
+    )
+    novelty_rows: int = 200_000
+
+    @property
+    def novelty(self) -> RankerConfig:
+        """Choices of the ranker of first purchases: the basket's seed and threads hold for it too."""
+        shared = {name: getattr(self.booster, name) for name in ("seed", "threads")}
+        booster = BoosterConfig(**{**self.novelty_booster.model_dump(), **shared})
+        return RankerConfig(
+            booster=booster,
+            linear_share=self.linear_share,
+            penalty=self.penalty,
+            max_rows=self.novelty_rows,
+            linear_rows=self.linear_rows,
+            folds=self.folds,
+        )
 
 
 @dataclass(frozen=True)
 class RecommendModel:
-    """Score: calibrated probability that the candidate lies in the member's next basket; `discovery` is the same.
+    """What lies in a member's next basket, and what the member will buy for the first time.
 
-    Of candidates with equal probability the one bought more recently stands higher, by a billionth at most.
+    score: calibrated probability that the item lies in the member's next basket, all that is bought on the first
+        purchase day of [as_of, as_of + horizon). Of items with equal probability the one bought more recently stands
+        higher, by a billionth at most.
+    discovery: calibrated probability that a member who never bought the item buys it in [as_of, as_of + horizon); 0
+        for items bought before, which cannot be discovered.
     """
 
     task: Task
-    boosted: Boosted
-    calibrator: Calibrator
+    basket: Ranker
+    novelty: Ranker
 
     def score(self, rows: Rows) -> Scores:
         """Score each member and candidate."""
-        chance = self.calibrator.apply(self.boosted.predict(rows.values))
-        score = np.clip(chance - NUDGE * _staleness(rows), 0, 1)
-        return Scores.of(rows, [score, score])
+        score = np.clip(self.basket.chance(rows) - NUDGE * _staleness(rows), 0, 1)
+        return Scores.of(rows, [score, np.where(_own(rows), 0.0, self.novelty.chance(rows))])
 
     def contributions(self, rows: Rows) -> Floats:
-        """Tell what each feature adds to the score: see `Explained`."""
-        return self.boosted.contributions(rows)
+        """Tell what each feature adds to `score`: see `Explained`."""
+        return self.basket.blend.contributions(rows)
 
     def gain(self) -> dict[str, float]:
-        """Tell what the splits gained: see `Grown`."""
-        return self.boosted.gain()
+        """Tell what the splits of the basket's trees gained: see `Grown`."""
+        return self.basket.blend.gain()
 
     def save(self, folder: Path) -> None:
-        """Write the trees and the calibration."""
-        stored = Stored({"calibrator": self.calibrator.to_data()}, {"trees": self.boosted})
-        save_model(folder, _format(self.task), stored)
+        """Write both rankers."""
+        rankers = dict(zip(RANKERS, (self.basket, self.novelty), strict=True))
+        state = {name: ranker.to_data() for name, ranker in rankers.items()}
+        save_model(folder, _format(self.task), Stored(state, {name: part.trees for name, part in rankers.items()}))
 
 
 @dataclass(frozen=True)
 class RecommendTrainer:
-    """Pointwise LightGBM over the candidates, each member's rows weighted by 1 / size of what the member bought.
+    """Two rankers of a member's candidates: one for the next basket, one for first purchases.
 
-    Text features are left out: what a product and its kin are worth to a member stands in the numbers, and trees that
-    split names take several times as long. Calibrated on the last cutoff with all its candidates, unweighted, then
-    grown again on all cutoffs.
+    The first learns from `y` (in the next basket) of all candidates; the second from `soon` (bought on any day of the
+    horizon) of those that the member never bought, or of all where there are none such.
     """
 
     config: RecommendConfig
@@ -96,22 +113,8 @@ class RecommendTrainer:
     def fit(self, training: TrainingSet) -> RecommendModel:
         """Fit; `MissingError` when no cutoff has a row."""
         training = with_rows(training)
-        held = predict_held_out(training, self._predictor, folds=self.config.folds)
-        calibrator = fit_calibrator(held.raw, held.labels["y"].to_numpy(dtype=np.float64))
-        return RecommendModel(training.task, self._grow(training), calibrator)
-
-    def _grow(self, training: TrainingSet) -> Boosted:
-        config = self.config.booster
-        kept, weights = thin_negatives(training, self.config.max_rows, seed=config.seed)
-        parts = [example.rows.values for example in kept.examples]
-        encoder = Encoder.learn(numbers(kept.specs), parts)
-        pairs = zip(kept.examples, weights, strict=True)
-        weight = np.concatenate([member_weights(example, weight) for example, weight in pairs])
-        return grow(encoder, parts, kept.y["y"].to_numpy(dtype=np.float64), config, weight)
-
-    def _predictor(self, training: TrainingSet) -> Predictor:
-        boosted = self._grow(training)
-        return lambda rows: boosted.predict(rows.values)
+        basket = fit_ranker(training, self.config)
+        return RecommendModel(training.task, basket, fit_ranker(_never_bought(training), self.config.novelty))
 
 
 def trainer(config: Settings) -> RecommendTrainer:
@@ -123,19 +126,39 @@ def load(folder: Path, task: Task) -> RecommendModel:
     """Read what `RecommendModel.save` wrote; `ArtifactError` when it is no such folder."""
 
     def build(stored: Stored) -> RecommendModel:
-        return RecommendModel(task, stored.boosted["trees"], Calibrator.from_data(stored.state["calibrator"]))
+        basket, novelty = (Ranker.from_data(stored.state[name], stored.boosted[name]) for name in RANKERS)
+        return RecommendModel(task, basket, novelty)
 
     return load_model(folder, _format(task), build)
 
 
 def _format(task: Task) -> str:
-    return f"{task.name}/2"
+    return f"{task.name}/3"
+
+
+def _never_bought(training: TrainingSet) -> TrainingSet:
+    """Keep the candidates that members never bought, labelled by whether they bought them soon."""
+    every = [_soon(example) for example in training.examples]
+    new = [take(example, ~_own(example.rows)) for example in every]
+    return TrainingSet(tuple(new if any(len(example.rows) for example in new) else every))
+
+
+def _soon(example: Example) -> Example:
+    y = example.labels.y[["soon"]].rename(columns={"soon": "y"})
+    return Example(example.rows, Labels(y, example.labels.window))
+
+
+def _own(rows: Rows) -> "np.ndarray":
+    """(n,) whether the member bought the item before."""
+    return np.asarray(np.isfinite(_age(rows)))
 
 
 def _staleness(rows: Rows) -> Floats:
     """(n,) in [0, 1]: 0 for an item bought just now, near 1 for one bought long ago, 1 for one never bought."""
-    recency = next((name for name in RECENCIES if name in rows.values.columns), None)
-    if recency is None:
-        return np.zeros(len(rows))
-    days = rows.values[recency].to_numpy(dtype=np.float64)
-    return np.where(np.isfinite(days), days / (days + 100), 1.0)
+    age = _age(rows)
+    return 1 - HALF_STALE / (age + HALF_STALE)
+
+
+def _age(rows: Rows) -> Floats:
+    """(n,) days since the member bought the item, infinite where never."""
+    return known(rows, f"own_{item_of(rows)}_days_since_purchase", unknown=np.inf)

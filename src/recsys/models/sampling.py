@@ -39,11 +39,16 @@ def draws(rows: Rows, seed: int) -> Floats:
     return np.asarray(hashed.to_numpy(dtype=np.uint64) / 2.0**64)
 
 
-def member_weights(example: Example, weight: Floats) -> Floats:
-    """(n,) weights divided by the number of products that the row's member bought, 1 for members who bought none.
+def list_weights(example: Example, weight: Floats, *, top: int) -> Floats:
+    """(n,) weights times what a purchase on the list is worth to its member: 1 / n to the recall of the member's n
+    purchases, and to NDCG at `top` a mean place's discount over that of the best list of n.
 
-    So a member with a large basket does not count more than one with a small.
+    So the probabilities fitted order a member's items as both measures would have them, and a large basket counts no
+    more than a small one. A member's purchases are those among the rows, 1 at least.
     """
-    members = example.rows.keys["member_id"]
-    bought = example.labels.y["y"].groupby(members.to_numpy()).transform("sum").to_numpy(dtype=np.float64)
-    return np.asarray(weight / np.maximum(bought, 1))
+    discounts = 1 / np.log2(np.arange(2, top + 2))
+    members = example.rows.keys["member_id"].to_numpy()
+    bought = example.labels.y["y"].groupby(members).transform("sum").to_numpy(dtype=np.float64)
+    bought = np.maximum(bought, 1)
+    ideal = np.cumsum(discounts)[np.minimum(bought, top).astype(np.int64) - 1]
+    return np.asarray(weight * (1 / bought + discounts.mean() / ideal))

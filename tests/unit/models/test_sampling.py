@@ -1,7 +1,7 @@
 import numpy as np
 
 from recsys.models import new_product, recommend
-from recsys.models.sampling import draws, member_weights, thin, thin_negatives
+from recsys.models.sampling import draws, list_weights, thin, thin_negatives
 from tests.unit.models.made import make_binary, make_rows, reversed_rows
 
 TASK = recommend.TASK
@@ -38,8 +38,19 @@ def test_negatives_are_never_fewer_than_positives() -> None:
     assert 0.4 < kept.y["y"].mean() < 0.6
 
 
-def test_a_large_basket_weighs_no_more_than_a_small_one() -> None:
-    (example,) = make_binary(TASK, 4, cutoffs=1).examples
-    example.rows.keys["member_id"] = ["a", "a", "a", "b"]
-    example.labels.y["y"] = [1, 1, 0, 0]
-    assert member_weights(example, np.array([1.0, 1, 4, 4])).tolist() == [0.5, 0.5, 2, 4]
+def test_a_purchase_weighs_what_it_is_worth_to_recall_and_to_ndcg() -> None:
+    (example,) = make_binary(TASK, 5, cutoffs=1).examples
+    example.rows.keys["member_id"] = ["a", "a", "a", "b", "c"]
+    example.labels.y["y"] = [1, 1, 0, 0, 1]
+    discount = 1 / np.log2(3)
+    mean = (1 + discount) / 2
+    large, small = 1 / 2 + mean / (1 + discount), 1 + mean
+    weights = list_weights(example, np.array([1.0, 1, 4, 4, 1]), top=2)
+    np.testing.assert_allclose(weights, [large, large, 4 * large, 4 * small, small])
+
+
+def test_more_purchases_than_places_make_no_better_list_ideal() -> None:
+    (example,) = make_binary(TASK, 30, cutoffs=1).examples
+    example.rows.keys["member_id"] = "a"
+    example.labels.y["y"] = 1
+    np.testing.assert_allclose(list_weights(example, np.ones(30), top=2), 1 / 30 + 1 / 2)
