@@ -20,7 +20,7 @@ SMALL = BoosterConfig(rounds=10, leaves=3, min_leaf=50, threads=1)
 CONFIG = RecommendConfig(booster=SMALL, novelty_booster=SMALL, max_rows=500, linear_rows=500, novelty_rows=500)
 
 
-def with_feature(rows: Rows, name: str, values: object) -> Rows:
+def with_feature(rows: Rows, name: str, values: "np.ndarray | list[float]") -> Rows:
     """The rows with one more number."""
     return replace(rows, values=rows.values.assign(**{name: values}), specs=(*rows.specs, spec(name, rows.task)))
 
