@@ -63,12 +63,12 @@ def test_two_builds_are_the_same_bytes(tables: Tables, folder: SnapshotFolder, t
 
 
 def test_the_number_of_threads_moves_nothing(tables: Tables, folder: SnapshotFolder, tmp_path: Path) -> None:
-    one = LevelConfig(collaborative=CollaborativeConfig(threads=1))
-    again = build_snapshot(
-        tables.at(tables.end),
-        tmp_path,
-        candidates=CandidateConfig(product=one, subcategory=one.model_copy(update={"history": 250})),
-    )
+    shipped = CandidateConfig()
+    one = {
+        level: getattr(shipped, level).model_copy(update={"collaborative": CollaborativeConfig(threads=1)})
+        for level in ("product", "subcategory")
+    }
+    again = build_snapshot(tables.at(tables.end), tmp_path, candidates=shipped.model_copy(update=one))
     assert again.manifest["files"] == folder.manifest["files"]
 
 
