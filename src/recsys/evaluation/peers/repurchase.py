@@ -100,7 +100,7 @@ def _gamma_rule(name: str, source: str, exposure: Exposure) -> Rule:
     """Make the rule that averages the chance of a purchase over the posterior of the pair's rate.
 
     Given k purchases in time t, the rate is gamma(shape + k, rate + t) and nothing is bought in h days with
-    chance ((rate + t) / (rate + t + h)) ** (shape + k); the days are quantiles of the same curve.
+    chance ((rate + t) / (rate + t + h)) ** (shape + k); the days are those on which quantiles of the same curve fall.
     """
 
     def learn(training: TrainingSet) -> Learned:
@@ -109,8 +109,8 @@ def _gamma_rule(name: str, source: str, exposure: Exposure) -> Rule:
     def apply(rows: Rows, learned: Learned) -> list[Floats]:
         shape, rate = _posterior(rows, learned, exposure)
         p7, p14, p28 = (-np.expm1(-shape * np.log1p(span / rate)) for span in WITHIN)
-        median, low, high = (np.minimum(rate * np.expm1(-np.log1p(-share) / shape), CAP) for share in SHARES)
-        return [p14, p7, p14, p28, median, np.floor(low), np.floor(high)]
+        days = (np.minimum(rate * np.expm1(-np.log1p(-share) / shape), CAP) for share in SHARES)
+        return [p14, p7, p14, p28, *(np.floor(day) for day in days)]
 
     return Rule(name, source, learn, apply)
 
