@@ -10,10 +10,9 @@ from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
 from recsys.evaluation.metrics import LISTED
-from recsys.features.build import SnapshotFolder, build_snapshot
+from recsys.features.build import SnapshotFolder, build_snapshot, read_keys, read_rows
 from recsys.labels.outcomes import label
 from recsys.labels.truth import bought
-from training.feature_store import historical_rows, task_keys
 from training.workspace import Workspace
 
 
@@ -30,7 +29,7 @@ class Examples:
         self._teaching: dict[AsOf, Example] = {}
 
     def test(self, as_of: AsOf) -> Example:
-        """Return all rows of a cutoff through the feature store's point-in-time join, and what happened after.
+        """Return all rows of a cutoff, and what happened after.
 
         What it would teach is remembered, as the day of a test teaches the model that is put to use.
         """
@@ -44,13 +43,14 @@ class Examples:
         if as_of not in self._teaching:
             keys = self._keys(as_of)
             drawn = self._drawn(keys, as_of)
-            rows = self._rows(as_of, keys if drawn is None else keys[drawn].reset_index(drop=True))
+            members = None if drawn is None else tuple(keys["member_id"][drawn].unique())
+            rows = self._rows(as_of, members)
             self._teaching[as_of] = self._labelled(rows)
         return self._teaching[as_of]
 
     def rows(self, as_of: AsOf) -> Rows:
         """Return all rows of a day, as scoring wants them."""
-        return self._rows(as_of, self._keys(as_of))
+        return self._rows(as_of, None)
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
         """Return the members and items of all that was bought within the horizon, among the rows or not."""
@@ -61,11 +61,10 @@ class Examples:
         return any(len(self._keys(as_of)) for as_of in cutoffs)
 
     def _keys(self, as_of: AsOf) -> pd.DataFrame:
-        snapshot(self._workspace, as_of)
-        return task_keys(self._workspace.home, self.task, as_of)
+        return read_keys(snapshot(self._workspace, as_of), self.task)
 
-    def _rows(self, as_of: AsOf, keys: pd.DataFrame) -> Rows:
-        return slim(historical_rows(self._workspace.home, self.task, as_of, keys))
+    def _rows(self, as_of: AsOf, members: tuple[str, ...] | None) -> Rows:
+        return slim(read_rows(snapshot(self._workspace, as_of), self.task, members))
 
     def _drawn(self, keys: pd.DataFrame, as_of: AsOf) -> "np.ndarray | None":
         settings = self._workspace.project.training

@@ -10,19 +10,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-import numpy as np
-import pandas as pd
-
 from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import text_digest, write_text
-from recsys.core.frames import Rows
-from recsys.core.task import Task
 from recsys.core.time import AsOf
-from recsys.data.engine import quoted
 from recsys.features.build import SnapshotFolder
-from recsys.features.catalog import CATALOG, features_of
+from recsys.features.catalog import CATALOG
 from recsys.models.catalog import CATALOG as RECIPES
 from recsys.store.packed import PackedReader, PackedStore
 
@@ -31,7 +24,6 @@ if TYPE_CHECKING:
 
 APPLIED = "applied"
 VARIABLE = "RECSYS_HOME"
-ROW = "row_number"
 
 
 def apply(home: Home) -> bool:
@@ -58,31 +50,6 @@ def apply(home: Home) -> bool:
     return True
 
 
-def task_keys(home: Home, task: Task, as_of: AsOf) -> pd.DataFrame:
-    """Read the (n, k) keys of a task's rows off its snapshot, ordered; `MissingError` when it was not built."""
-    path = quoted(str(SnapshotFolder.open(home.snapshots, as_of).path(task.views[0])))
-    names = ", ".join(task.keys)
-    with duckdb.connect(":memory:") as connection:
-        return connection.execute(f"SELECT {names} FROM read_parquet({path}) WHERE {task.where} ORDER BY {names}").df()
-
-
-def historical_rows(home: Home, task: Task, as_of: AsOf, keys: pd.DataFrame) -> Rows:
-    """Read rows of a task through Feast's point-in-time join; for all `task_keys` equal to `read_rows`, row by row.
-
-    keys: (n, k) text, unique, indexed from 0; a key that the snapshot does not have gets NaN and None.
-    A row takes values of its own snapshot alone: Feast drops what is younger than the row's day or was created after
-    it, and the views' time to live drops what is older. Every view of the task is joined on keys of the task.
-    """
-    specs = tuple(spec for view in task.views for spec in features_of(view))
-    if len(keys):
-        values = pd.DataFrame(_joined(home, task, keys, as_of), copy=False)
-    else:
-        values = pd.DataFrame(
-            {spec.name: np.empty(0, np.float64 if spec.kind == "number" else object) for spec in specs}
-        )
-    return Rows(task, as_of, keys, values, specs)
-
-
 def materialize(home: Home, as_of: AsOf) -> int:
     """Put the rows of a snapshot online and take away those of an earlier one; returns how many rows are online.
 
@@ -96,20 +63,6 @@ def materialize(home: Home, as_of: AsOf) -> int:
     for view in views:
         PackedStore(home.online).forget(view, before=as_of.instant)
     return sum(PackedReader(home.online).count(view) for view in views)
-
-
-def _joined(home: Home, task: Task, keys: pd.DataFrame, as_of: AsOf) -> dict[str, np.ndarray]:
-    """(n,) values of each feature, in the order of the keys."""
-    entities = keys.assign(event_timestamp=pd.Timestamp(as_of.instant), **{ROW: np.arange(len(keys))})
-    with feature_store(home) as store:
-        job = store.get_historical_features(
-            entities, features=store.get_feature_service(task.name), filter_by_created_timestamp=True
-        )
-        table = job.to_arrow()
-    order = np.argsort(table.column(ROW).to_numpy())
-    if len(order) != len(entities):
-        raise ArtifactError(home.snapshots, f"holds a key twice: {len(entities)} rows became {len(order)}")
-    return {spec.name: table.column(spec.name).to_numpy()[order] for view in task.views for spec in features_of(view)}
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.tables import Tables
-from recsys.features.build import SnapshotFolder, build_snapshot, read_rows
+from recsys.features.build import SnapshotFolder, build_snapshot, read_keys, read_rows
 from recsys.features.catalog import features_of
 from recsys.models.catalog import CATALOG
 from recsys.store.packed import PackedReader
+from tests.feast_join import historical_rows
 from tests.shop import at, make_frames, store
-from training.feature_store import apply, feature_store, historical_rows, materialize, task_keys
+from training.feature_store import apply, feature_store, materialize
 
 DAYS = 240
 CUTS = (DAYS - 56, DAYS - 28, DAYS)
@@ -52,7 +53,7 @@ def direct(home: Home, name: str, as_of: AsOf) -> Rows:
 
 
 def through_feast(home: Home, task: Task, as_of: AsOf) -> Rows:
-    return historical_rows(home, task, as_of, task_keys(home, task, as_of))
+    return historical_rows(home, task, as_of, read_keys(SnapshotFolder.open(home.snapshots, as_of), task))
 
 
 def assert_same(got: Rows, want: Rows) -> None:

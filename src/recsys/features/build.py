@@ -1,5 +1,6 @@
 """Feature snapshots: one sealed folder for each as_of, computed once and never changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -9,6 +10,7 @@ from typing import Any, Self
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import read_manifest, restore, text_digest, write_folder
@@ -133,21 +135,35 @@ def build_snapshot(snapshot: Snapshot, root: Path, *, candidates: CandidateConfi
     return SnapshotFolder(_folder(root, snapshot.as_of), snapshot.as_of, manifest)
 
 
-def read_rows(folder: SnapshotFolder, task: Task) -> Rows:
+def read_keys(folder: SnapshotFolder, task: Task) -> pd.DataFrame:
+    """Read the (n, k) keys of a task's rows, ordered."""
+    names = ", ".join(task.keys)
+    with duckdb.connect(":memory:") as connection:
+        sql = f"SELECT {names} FROM {_file(folder, task.views[0])} WHERE {task.where} ORDER BY {names}"
+        return connection.execute(sql).df()
+
+
+def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None = None) -> Rows:
     """Read a task's rows: its first view where `task.where` holds, with its other views joined on their keys.
 
+    members: those whose rows are wanted; None = all.
     A view is joined on its keys among the columns read so far, so a product's `category` can bring the category's own
     features. Values are the features of `task.views`, views in the task's order and features in catalogue order; a row
-    that another view does not know has NaN and None there. Rows are ordered by their keys.
+    that another view does not know has NaN and None there. Rows are ordered by their keys. They equal what Feast's
+    point-in-time join gives for the snapshot's day, row by row.
     """
     specs = tuple(spec for view in task.views for spec in features_of(view))
     first, *others = task.views
-    sql = f"(SELECT * EXCLUDE (event_timestamp, created_timestamp) FROM {_file(folder, first)} WHERE {task.where})"
+    wanted = "" if members is None else "AND member_id IN (SELECT member_id FROM wanted)"
+    plain = "SELECT * EXCLUDE (event_timestamp, created_timestamp)"
+    sql = f"({plain} FROM {_file(folder, first)} WHERE ({task.where}) {wanted})"
     for view in others:
-        right = f"(SELECT * EXCLUDE (event_timestamp, created_timestamp) FROM {_file(folder, view)})"
+        right = f"({plain} FROM {_file(folder, view)})"
         sql = f"(FROM {sql} LEFT JOIN {right} USING ({', '.join(view.keys)}))"
     columns = ", ".join((*task.keys, *(spec.name for spec in specs if spec.name not in task.keys)))
     with duckdb.connect(":memory:") as connection:
+        if members is not None:
+            connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
         frame = connection.execute(f"SELECT {columns} FROM {sql} ORDER BY {', '.join(task.keys)}").df()
     values = frame[[spec.name for spec in specs]]
     texts = [spec.name for spec in specs if spec.kind == "category"]
