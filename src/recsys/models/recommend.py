@@ -59,6 +59,7 @@ class RecommendConfig(RankerConfig):
             booster=booster,
             linear_share=self.linear_share,
             penalty=self.penalty,
+            foremost=None,
             max_rows=self.novelty_rows,
             linear_rows=self.linear_rows,
             folds=self.folds,

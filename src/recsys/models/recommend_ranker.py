@@ -23,7 +23,8 @@ class RankerConfig(Settings):
     booster: how its trees grow.
     linear_share: weight of the regression in the mean of the log-odds, in [0, 1].
     penalty: of the regression's squared weights.
-    foremost: a member's rows that teach, the first so many by the TIFU score; nothing below them enters a list of ten.
+    foremost: a member's rows that teach, the first so many by the TIFU score, as hardly anything below them enters a
+        list of ten; None = all.
     max_rows, linear_rows: rows that teach the trees and the regression when there are more; every purchase is kept, the
         others are drawn and weigh more.
     folds: groups of members for calibration when there is a single cutoff.
@@ -32,7 +33,7 @@ class RankerConfig(Settings):
     booster: BoosterConfig
     linear_share: float = Field(default=0.5, ge=0, le=1)
     penalty: float = Field(default=5.0, gt=0)
-    foremost: int = Field(default=80, ge=1)
+    foremost: int | None = Field(default=80, ge=1)
     max_rows: int = Field(default=600_000, ge=100)
     linear_rows: int = Field(default=120_000, ge=100)
     folds: int = Field(default=3, ge=2)
@@ -121,7 +122,7 @@ def _draw(training: TrainingSet, rows: int, seed: int) -> _Taught:
     return _Taught(frames, kept.y["y"].to_numpy(dtype=np.float64), weight / max(weight.mean(), 1e-12))
 
 
-def _telling(training: TrainingSet, foremost: int) -> TrainingSet:
+def _telling(training: TrainingSet, foremost: int | None) -> TrainingSet:
     """Keep the foremost rows of members with a purchase among their rows; all rows where that leaves none.
 
     Who bought none of the rows tells nothing about their order.
@@ -131,9 +132,10 @@ def _telling(training: TrainingSet, foremost: int) -> TrainingSet:
     return TrainingSet(kept) if kept else training
 
 
-def _tells(example: Example, foremost: int) -> "np.ndarray":
+def _tells(example: Example, foremost: int | None) -> "np.ndarray":
     bought = example.labels.y["y"].groupby(example.rows.keys["member_id"].to_numpy()).transform("max")
-    return np.asarray((bought > 0).to_numpy() & (_place(example.rows) <= foremost))
+    near = _place(example.rows) <= (np.inf if foremost is None else foremost)
+    return np.asarray((bought > 0).to_numpy() & near)
 
 
 def _place(rows: Rows) -> Floats:

@@ -42,6 +42,16 @@ def without(training: TrainingSet, name: str) -> TrainingSet:
     )
 
 
+def placed(training: TrainingSet) -> TrainingSet:
+    """The same cutoffs, each member's rows numbered as they stand."""
+    return TrainingSet(
+        tuple(
+            replace(example, rows=with_feature(example.rows, PLACE, 1.0 + np.arange(len(example.rows)) % 8))
+            for example in training.examples
+        )
+    )
+
+
 def make_lists(members: int, *, items: int = 8, cutoffs: int = 2, seed: int = 0, task: Task = TASK) -> TrainingSet:
     """Members with some candidates each, the first half of them bought before; `soon` follows -strong, `y` strong."""
     rng = np.random.default_rng(seed)
@@ -81,9 +91,10 @@ def test_drawing_negatives_leaves_probabilities_as_they_are() -> None:
 
 
 def test_discovery_follows_first_purchases_and_is_nothing_for_what_was_bought() -> None:
-    config = CONFIG.model_copy(update={"novelty_rows": 5000, "linear_rows": 5000, "max_rows": 5000})
-    later = make_lists(500, cutoffs=1, seed=40).examples[0]
-    table = RecommendTrainer(config).fit(make_lists(750)).score(later.rows).table
+    rows = {"novelty_rows": 5000, "linear_rows": 5000, "max_rows": 5000}
+    config = CONFIG.model_copy(update={**rows, "foremost": 4})  # what is new stands below: it teaches all the same
+    (later,) = placed(make_lists(500, cutoffs=1, seed=40)).examples
+    table = RecommendTrainer(config).fit(placed(make_lists(750))).score(later.rows).table
     new, strong = later.rows.values[RECENCY].isna(), later.rows.values["strong"]
     assert (table["discovery"][~new] == 0).all()
     assert (
@@ -114,11 +125,10 @@ def test_where_nothing_was_bought_every_row_teaches() -> None:
 def test_what_lies_far_down_the_list_teaches_nothing() -> None:
     def numbered(strong_below: float) -> TrainingSet:
         examples = []
-        for example in make_lists(200).examples:
-            place = np.tile(np.arange(1, 9), 200)
-            rows = with_feature(example.rows, PLACE, place.astype(float))
-            values = rows.values.assign(strong=rows.values["strong"].where(place <= 4, strong_below))
-            examples.append(replace(example, rows=replace(rows, values=values)))
+        for example in placed(make_lists(200)).examples:
+            values = example.rows.values
+            values = values.assign(strong=values["strong"].where(values[PLACE] <= 4, strong_below))
+            examples.append(replace(example, rows=replace(example.rows, values=values)))
         return TrainingSet(tuple(examples))
 
     config = CONFIG.model_copy(update={"foremost": 4})
