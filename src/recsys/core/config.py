@@ -3,7 +3,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from recsys.core.errors import ConfigError
 
@@ -12,6 +12,20 @@ class Settings(BaseModel):
     """Base of all settings: frozen, and an unknown key is refused by its name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, data: Any) -> Any:
+        """Lay settings that are given in part over this class's own default for them, not over their class's."""
+        if not isinstance(data, dict):
+            return data
+        usual = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: _laid_over(usual[name].model_dump(), value)
+            if isinstance(usual.get(name), Settings) and isinstance(value, dict)
+            else value
+            for name, value in data.items()
+        }
 
     @classmethod
     def checked(cls, data: dict[str, Any]) -> Self:
@@ -22,6 +36,15 @@ class Settings(BaseModel):
             first = error.errors()[0]
             rule = "is no setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
             raise ConfigError(".".join(str(part) for part in first["loc"]), rule) from error
+
+
+def _laid_over(usual: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    nested = {
+        name: _laid_over(usual[name], value)
+        for name, value in given.items()
+        if isinstance(value, dict) and isinstance(usual.get(name), dict)
+    }
+    return {**usual, **given, **nested}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

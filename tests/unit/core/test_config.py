@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from recsys.core.config import Home, Settings, read_toml
 from recsys.core.errors import ConfigError
@@ -52,3 +53,21 @@ def test_the_home_follows_its_variables(tmp_path: Path, monkeypatch: pytest.Monk
     assert home.database == f"sqlite:///{tmp_path / '家' / 'recsys.db'}"
     monkeypatch.setenv("RECSYS_DATABASE_URL", "postgresql://x/y")
     assert home.database == "postgresql://x/y"
+
+
+class Trees(Settings):
+    rounds: int = 200
+    leaves: int = 31
+
+
+class Chosen(Settings):
+    trees: Trees = Trees(rounds=50)
+    other: dict[str, int] = Field(default={"kept": 1})
+
+
+def test_settings_given_in_part_keep_the_rest_of_the_default_they_stand_in() -> None:
+    assert Chosen.checked({"trees": {"leaves": 7}}).trees == Trees(rounds=50, leaves=7)
+    assert Chosen.checked({"trees": Trees(leaves=7)}).trees == Trees(leaves=7)
+    assert Chosen.checked({"other": {"new": 2}}).other == {"new": 2}
+    with pytest.raises(ConfigError, match=r"trees\.rond"):
+        Chosen.checked({"trees": {"rond": 7}})
