@@ -15,10 +15,20 @@ CODE = ("core", "data", "features", "labels", "models", "evaluation")
 @cache
 def code_version() -> str:
     """Return the package's version and a digest of the code that shapes a model."""
+    return f"{version('recsys')}+{_digest(*CODE)}"
+
+
+@cache
+def simulator_version() -> str:
+    """Return the package's version and a digest of the code that invents shops."""
+    return f"{version('recsys')}+{_digest('core', 'data/simulator')}"
+
+
+def _digest(*folders: str) -> str:
     root = Path(recsys.__file__).parent
-    files = sorted(file for part in CODE for file in (root / part).rglob("*.py"))
+    files = sorted(file for folder in folders for file in (root / folder).rglob("*.py"))
     parts = [text for file in files for text in (str(file.relative_to(root)), file.read_text(encoding="utf-8"))]
-    return f"{version('recsys')}+{text_digest(*parts)[:12]}"
+    return text_digest(*parts)[:12]
 
 
 def identity(workspace: Workspace, task: Task, config: Settings) -> dict[str, str]:

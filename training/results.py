@@ -9,12 +9,12 @@ from pathlib import Path
 
 from recsys.core.config import Home, read_toml
 from recsys.core.errors import ConfigError
-from recsys.core.folders import current, file_digest, text_digest, write_text
+from recsys.core.folders import current, text_digest, write_text
 from recsys.data.simulator.write import Simulation, simulate
 from recsys.evaluation.backtest import Fold
 from training.evaluate import evaluate
 from training.examples import build_all, folds
-from training.identity import identity
+from training.identity import identity, simulator_version
 from training.ingest import run_ingest
 from training.measure import Taken, timed
 from training.results_page import ShopResult, to_page
@@ -83,7 +83,7 @@ def measure(shop: Shop, folder: Path, screen: Screen) -> None:
     if isinstance(shop.source, Simulation):
         shutil.rmtree(folder / DATA, ignore_errors=True)
         taken.append(timed("simulate", partial(_simulate, shop.source, folder / DATA, screen)))
-    home = _fresh_home(folder)
+    home = _fresh_home(shop, folder)
     workspace = _workspace(shop, folder, home, screen)
     if current(home.tables) is None:
         sample = shop.source if isinstance(shop.source, str) else ""
@@ -176,11 +176,10 @@ def _homes(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("home-*") if path.is_dir())
 
 
-def _fresh_home(folder: Path) -> Home:
-    """Return the home of the data that lie in the folder; homes of other data go."""
-    files = sorted((folder / DATA).glob("*")) if (folder / DATA).is_dir() else []
-    parts = [text for file in files if file.is_file() for text in (file.name, file_digest(file))]
-    home = folder / f"home-{text_digest(*parts)[:12]}"
+def _fresh_home(shop: Shop, folder: Path) -> Home:
+    """Return the home of a shop's data, named by what decides them; homes of other data go."""
+    made_of = (str(shop.source), simulator_version() if isinstance(shop.source, Simulation) else "")
+    home = folder / f"home-{text_digest(*made_of)[:12]}"
     for other in _homes(folder):
         if other != home:
             shutil.rmtree(other)

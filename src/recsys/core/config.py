@@ -16,14 +16,19 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _over_defaults(cls, data: Any) -> Any:
-        """Lay settings that are given in part over this class's own default for them, not over their class's."""
+        """Lay settings that are given in part over this class's own default for them, not over their class's.
+
+        A union of settings has no default to lay over: which of them is meant is told by what is given.
+        """
         if not isinstance(data, dict):
             return data
-        usual = {name: field.default for name, field in cls.model_fields.items()}
+        usual = {
+            name: field.default.model_dump()
+            for name, field in cls.model_fields.items()
+            if isinstance(field.annotation, type) and isinstance(field.default, Settings)
+        }
         return {
-            name: _laid_over(usual[name].model_dump(), value)
-            if isinstance(usual.get(name), Settings) and isinstance(value, dict)
-            else value
+            name: _laid_over(usual[name], value) if name in usual and isinstance(value, dict) else value
             for name, value in data.items()
         }
 
