@@ -48,6 +48,9 @@ Day = Annotated[str, typer.Option("--as-of", help="A mall day such as 2025-03-31
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the ledger.")]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
 
+keys = typer.Typer(no_args_is_help=True, help="Keys that callers of the service show.")
+app.add_typer(keys, name="keys")
+
 
 @app.command()
 def ingest(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
@@ -250,6 +253,36 @@ def serve(
         return
     command = service_command(port)
     os.execve(command[0], command, environment(workspace.home))
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose it is, in your words.")],
+    role: Annotated[str, typer.Option(help="mall, ops or admin; each may do what those before it may.")] = "mall",
+    rate: Annotated[
+        float | None, typer.Option(help="Requests a second that one worker lets through; default: no limit.")
+    ] = None,
+) -> None:
+    """Make a key; it is shown once, and only its digest is kept."""
+    from training.keys import run_create
+
+    run_create(Home.default(), Screen(), name, role, rate)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys, without their secrets."""
+    from training.keys import run_list
+
+    run_list(Home.default(), Screen())
+
+
+@keys.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(help="The key's id, as `recsys keys list` shows it.")]) -> None:
+    """Revoke a key, for good; running services refuse it within two seconds."""
+    from training.keys import run_revoke
+
+    run_revoke(Home.default(), Screen(), key)
 
 
 @app.command()
