@@ -99,6 +99,11 @@ class Home:
         return self.root / "online"
 
     @property
+    def live(self) -> Path:
+        """The live store (LMDB): what members did lately and stock, folded from the log of events; may be deleted."""
+        return self.root / "live"
+
+    @property
     def mlflow(self) -> Path:
         """MLflow's SQLite file and artifacts."""
         return self.root / "mlflow"

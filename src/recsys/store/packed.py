@@ -1,17 +1,16 @@
 import struct
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Lock
 
 import lmdb
 import numpy as np
 import pyarrow as pa
 
 from recsys.core.errors import ArtifactError, MissingError
+from recsys.store.mapped import environment
 from recsys.store.packed_layout import (
     NO_TIME,
     PackedSchema,
@@ -30,10 +29,6 @@ MAP_SIZE = 64 << 30
 CHUNK = 65_536
 STAMP = struct.Struct("<qqq")
 
-# LMDB allows one handle of an environment in a process, so all stores and readers of a path share it.
-_open: "weakref.WeakValueDictionary[Path, lmdb.Environment]" = weakref.WeakValueDictionary()
-_opening = Lock()
-
 
 class PackedStore:
     """The online store: an LMDB environment with one value a row.
@@ -45,7 +40,7 @@ class PackedStore:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._env = _environment(path)
+        self._env = environment(path, size=MAP_SIZE)
 
     def write(
         self,
@@ -118,7 +113,7 @@ class PackedReader:
     def __init__(self, path: Path) -> None:
         if not (path / "data.mdb").is_file():
             raise MissingError("online rows", "recsys materialize")
-        self._env = _environment(path)
+        self._env = environment(path, size=MAP_SIZE)
         self._schemas: dict[int, PackedSchema] = {}
 
     def read(
@@ -203,19 +198,6 @@ class _Batch:
     def newest(self) -> tuple[int, int]:
         event = int(self.event.max())
         return event, int(self.created[self.event == event].max())
-
-
-def _environment(path: Path) -> "lmdb.Environment":
-    place = path.resolve()
-    with _opening:
-        env = _open.get(place)
-        if env is None:
-            try:
-                env = lmdb.open(str(place), map_size=MAP_SIZE, max_readers=1024)
-            except lmdb.Error as error:
-                raise ArtifactError(path, f"is no packed store: {error}") from error
-            _open[place] = env
-        return env
 
 
 def _rows(txn: "lmdb.Transaction", view: str) -> "Iterator[tuple[bytes | memoryview, bytes | memoryview]]":
