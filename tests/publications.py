@@ -40,7 +40,9 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
         horizons={"churn": 28, "value": 90, "repurchase": 56, "new_product": 28, "recommend": 28},
         members=_members(random),
         products=_products(),
+        price_bands=pd.DataFrame({"member_id": listed[5:], "low": 0.9, "high": 1.6}),
         recommend=_recommend(random, listed),
+        discovery=_discovery(random, listed),
         bought=pd.DataFrame({"member_id": listed, "product_id": product_id(9), "days_since": 5.0}),
         repurchase=_repurchase(random, listed),
         churn=_churn(listed),
@@ -64,7 +66,14 @@ def _members(random: np.random.Generator) -> pd.DataFrame:
     money[3] = np.nan
     tier = ["gold" if n % 3 else None for n in range(MEMBERS)]
     return pd.DataFrame(
-        {"member_id": ids, "money_90": money, "orders_90": np.arange(MEMBERS), "tier": tier, "tags": tags}
+        {
+            "member_id": ids,
+            "money_90": money,
+            "orders_90": np.arange(MEMBERS),
+            "tier": tier,
+            "tags": tags,
+            "attributes": [{"survey": "sleep"} if n == 4 else None for n in range(MEMBERS)],
+        }
     )
 
 
@@ -78,6 +87,8 @@ def _products() -> pd.DataFrame:
             "subcategory": None,
             "brand": [f"brand {i % 4}" for i in n],
             "price": n + 0.5,
+            "price_level": (n % 5 + 1) / 2,
+            "consumable": 1.0,
             "stock": 10.0,
             "launched_day": np.nan,
             "delisted_day": np.nan,
@@ -90,6 +101,8 @@ def _products() -> pd.DataFrame:
     frame.loc[7, "delisted_day"] = AS_OF.number
     frame.loc[8, "launched_day"] = AS_OF.number + 1
     frame.loc[10, "stock"] = np.nan
+    frame.loc[9, "consumable"] = 0
+    frame.loc[11, ["consumable", "price_level"]] = np.nan
     return frame
 
 
@@ -108,6 +121,18 @@ def _recommend(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
             )
     columns = ["member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"]
     return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
+
+
+def _discovery(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    """Products 45..54 for everybody, with every reason that a discovery can have."""
+    pairs = [
+        (member, product_id(n), ("in_category", "for_you", "popular")[n % 3])
+        for member in members
+        for n in range(45, 55)
+    ]
+    return pd.DataFrame(pairs, columns=["member_id", "product_id", "reason"]).assign(
+        score=random.uniform(size=len(pairs))
+    )
 
 
 def _repurchase(random: np.random.Generator, members: list[str]) -> pd.DataFrame:

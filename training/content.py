@@ -33,14 +33,15 @@ PRODUCTS = """
         FROM orders WHERE NOT is_return GROUP BY product_id
     ),
     listed AS (
-        SELECT product_id, name, category, subcategory, brand, price, stock, launched_at, delisted_at
+        SELECT product_id, name, category, subcategory, brand, price, stock, is_consumable, launched_at, delisted_at
         FROM products
         UNION ALL
-        SELECT product_id, name, category, subcategory, brand, price, NULL, launched_at, NULL
+        SELECT product_id, name, category, subcategory, brand, price, NULL, is_consumable, launched_at, NULL
         FROM launches ANTI JOIN products USING (product_id)
     )
     SELECT coalesce(l.product_id, s.product_id) AS product_id, l.name, coalesce(l.category, 'unknown') AS category,
            l.subcategory, l.brand, round(coalesce(l.price, s.paid), 2) AS price, l.stock,
+           CAST(l.is_consumable AS DOUBLE) AS consumable,
            {launched} AS launched_day, {delisted} AS delisted_day,
            coalesce(s.buyers_28, 0) AS buyers_28, coalesce(s.buyers_90, 0) AS buyers_90,
            row_number() OVER (
@@ -57,6 +58,20 @@ BOUGHT = """
     GROUP BY ALL
 """
 
+PRICE_BANDS = """
+    SELECT o.member_id, quantile_cont(price_level, 0.1) AS low, quantile_cont(price_level, 0.9) AS high
+    FROM orders o JOIN levels l USING (product_id)
+    WHERE NOT o.is_return AND o.day >= $day - $window AND isfinite(price_level)
+    GROUP BY ALL HAVING count(*) >= $least
+"""
+
+ATTRIBUTES = """
+    SELECT member_id, attributes FROM members WHERE attributes IS NOT NULL AND cardinality(attributes) > 0
+"""
+
+BAND_DAYS, BAND_LINES = 365, 10
+"""Order lines of so many days tell a member's price band, if there are so many of them."""
+
 
 def content(
     tables: Tables, folder: SnapshotFolder, scores: Mapping[str, pd.DataFrame], champions: Mapping[str, Registered]
@@ -71,17 +86,25 @@ def content(
     outgrown = known[known["ends_day"] <= folder.as_of.number]
     repurchase = with_needs(scores["repurchase"], known)
     lasting = repurchase[~(repurchase["need_ends_day"] <= folder.as_of.number)]
-    items = products(snapshot)
-    recommend = with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT))
+    levels = folder.read(View.PRODUCT)[["product_id", "product_price_level"]]
+    levels = levels.rename(columns={"product_price_level": "price_level"})
+    items = products(snapshot).merge(levels, how="left", on="product_id", validate="one_to_one")
+    evidence = with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT))
+    recommend = still_needed(evidence, items, outgrown, folder.as_of)
     members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
         model_versions={task: champion.version for task, champion in champions.items()},
         horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
-        members=members.assign(tags=member_tags(members, {**scores, "repurchase": lasting})),
+        members=members.assign(
+            tags=member_tags(members, {**scores, "repurchase": lasting}),
+            attributes=members["member_id"].map(attributes(snapshot)),
+        ),
         products=items,
-        recommend=still_needed(recommend, items, outgrown, folder.as_of),
+        price_bands=price_bands(snapshot, levels),
+        recommend=recommend,
+        discovery=discoveries(recommend),
         bought=bought(snapshot),
         repurchase=repurchase,
         churn=scores["churn"],
@@ -105,6 +128,38 @@ def bought(snapshot: Snapshot) -> pd.DataFrame:
     """List what members bought lately of products known not to run out; columns as `Content.bought` says."""
     with snapshot.connect() as connection:
         return connection.execute(BOUGHT, {"day": snapshot.as_of.number, "window": BOUGHT_DAYS}).df()
+
+
+def price_bands(snapshot: Snapshot, levels: pd.DataFrame) -> pd.DataFrame:
+    """Tell between which price levels members buy; columns as `Content.price_bands` says.
+
+    levels: product_id and price_level, NaN = unknown.
+    """
+    with snapshot.connect() as connection:
+        connection.register("levels", levels)
+        days = {"day": snapshot.as_of.number, "window": BAND_DAYS, "least": BAND_LINES}
+        return connection.execute(PRICE_BANDS, days).df()
+
+
+def attributes(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """Return what the mall declares of members, by name; members of whom nothing is declared are left out."""
+    with snapshot.connect() as connection:
+        rows = connection.execute(ATTRIBUTES).fetchall()
+    told = (
+        (str(member), {name: value for name, value in known.items() if value is not None}) for member, known in rows
+    )
+    return {member: known for member, known in told if known}
+
+
+def discoveries(recommend: pd.DataFrame) -> pd.DataFrame:
+    """Keep what members never bought and may discover, by the chance that they do; columns as `Content.discovery` says.
+
+    recommend: with `discovery`, 0 = cannot be discovered; without that column there is nothing to discover.
+    """
+    if "discovery" not in recommend:
+        return recommend.iloc[:0][["member_id", "product_id", "score", "reason"]]
+    new = recommend[(recommend["discovery"] > 0) & (recommend["purchase_days"] == 0)]
+    return new.assign(score=new["discovery"])[["member_id", "product_id", "score", "reason"]]
 
 
 def opted_out(snapshot: Snapshot) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """One immutable folder that everything is answered from: opened whole, verified first, memory-mapped."""
 
+import json
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +17,7 @@ from recsys.artifacts.publication_files import (
     FEATURE_QUANTILES,
     FORMAT,
     MEMBER_TEXTS,
+    PRICE_BAND,
     PRODUCT_NUMBERS,
     PRODUCT_TEXTS,
     RECOMMEND_EVIDENCE,
@@ -46,13 +48,17 @@ class Publication:
 
     members, products: ids to row numbers.
     member_numbers: (members, f) in the order of `features`, NaN = unknown; member_quantiles: (f, 101) of each feature.
-    product_numbers: price, stock, launched_day, delisted_day, buyers_28, buyers_90, popularity; (products,) each.
+    tag_bits: (members,) one bit for each tag, the first of `Tag` the lowest. price_band: low and high; (members,) price
+        levels that the member usually pays, NaN = unknown.
+    product_numbers: `PRODUCT_NUMBERS` by name; (products,) each.
     product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
     popular: product rows, the most popular first; popular_in: the same by category.
     sellable: in stock (or stock unknown), launched and not delisted on the day as_of.
-    recommend, new_product, bought: by member, of products; repurchase: by member, of categories, needs that have ended
-        last; repurchase_next: (pairs of repurchase,) places in `categories`, -1 = nothing takes the category's place.
-    similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`.
+    recommend, discovery, new_product, bought: by member, of products; repurchase: by member, of categories, needs that
+        have ended last; repurchase_next: (pairs of repurchase,) places in `categories`, -1 = nothing takes the
+        category's place.
+    similar, together: by product, of products. reasons: (pairs of recommend,) codes, read by `reason`;
+        discovery_reasons: the same of discovery.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,); churn_base: mean of all scored, NaN = nobody is.
     churn_why, churn_why_share: (members, CHURN_REASONS) codes, -1 = none, and weights; read by `churn_reasons`.
     value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
@@ -71,6 +77,8 @@ class Publication:
     members: Ids
     member_numbers: "np.ndarray"
     member_quantiles: "np.ndarray"
+    tag_bits: "np.ndarray"
+    price_band: dict[str, "np.ndarray"]
     products: Ids
     product_numbers: dict[str, "np.ndarray"]
     product_category: "np.ndarray"
@@ -80,6 +88,8 @@ class Publication:
     popular_in: Ragged
     recommend: Ragged
     reasons: "np.ndarray"
+    discovery: Ragged
+    discovery_reasons: "np.ndarray"
     bought: Ragged
     new_product: Ragged
     repurchase: Ragged
@@ -152,7 +162,11 @@ class Publication:
 
     def reason(self, position: int) -> Reason:
         """Return the reason of a pair of `recommend`."""
-        return _REASONS[int(self.reasons[position])]
+        return REASONS[int(self.reasons[position])]
+
+    def discovery_reason(self, position: int) -> Reason:
+        """Return the reason of a pair of `discovery`."""
+        return REASONS[int(self.discovery_reasons[position])]
 
     def churn_reasons(self, row: int) -> tuple[tuple[ChurnReason, float], ...]:
         """Return what moves a member's churn score, and with which share, largest first."""
@@ -161,7 +175,13 @@ class Publication:
 
     def member_tags(self, row: int) -> tuple[Tag, ...]:
         """Return a member's tags."""
-        return tuple(Tag(tag) for tag in self.members.texts.at("tags", row) or ())
+        bits = self.tag_bits.item(row)
+        return tuple(tag for place, tag in enumerate(Tag) if bits >> place & 1)
+
+    def member_attributes(self, row: int) -> dict[str, str]:
+        """Return what the mall declares of a member, by name."""
+        text = self.members.texts.at("attributes", row)
+        return {} if text is None else {str(name): str(value) for name, value in json.loads(text).items()}
 
     def member_features(self, row: int) -> dict[str, float | str | None]:
         """Return a member's published features by name; None = unknown."""
@@ -169,7 +189,7 @@ class Publication:
         return numbers | {name: self.members.texts.at(f"feature:{name}", row) for name in self.text_features}
 
 
-_REASONS = tuple(Reason)
+REASONS = tuple(Reason)
 _TAGS = tuple(Tag)
 _CHURN_REASONS = tuple(ChurnReason)
 
@@ -186,7 +206,7 @@ def known(number: float) -> float | None:
 
 
 def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    if tuple(manifest["reasons"]) != _REASONS:
+    if tuple(manifest["reasons"]) != REASONS:
         raise ArtifactError(folder, "has reasons that this version does not know")
     if tuple(manifest["tags"]) != _TAGS:
         raise ArtifactError(folder, "has tags that this version does not know")
@@ -212,6 +232,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     repurchase = pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m)
     nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories))
     recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
+    discovery = pairs("discovery", ("score",), other="product", groups=m)
     return {
         "folder": folder,
         "as_of": as_of,
@@ -225,6 +246,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "members": Ids(open_array(folder, "member_keys", (m,), kind="u"), member_texts, "member_id"),
         "member_numbers": open_array(folder, "member_numbers", (m, len(features))),
         "member_quantiles": open_array(folder, "member_quantiles", (len(features), FEATURE_QUANTILES)),
+        "tag_bits": open_array(folder, "member_tags", (m,), kind="i"),
+        "price_band": {name: open_array(folder, f"price_{name}", (m,)) for name in PRICE_BAND},
         "products": Ids(open_array(folder, "product_keys", (p,), kind="u"), product_texts, "product_id"),
         "product_numbers": numbers,
         "product_category": open_rows(folder, "product_category", p, below=len(categories)),
@@ -233,7 +256,9 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "popular": open_rows(folder, "popular", p, below=p),
         "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
         "recommend": recommend,
-        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(_REASONS)),
+        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(REASONS)),
+        "discovery": discovery,
+        "discovery_reasons": open_rows(folder, "discovery_reason", len(discovery.other), below=len(REASONS)),
         "bought": pairs("bought", ("days_since",), other="product", groups=m),
         "new_product": pairs("new_product", ("score",), other="product", groups=m),
         "repurchase": repurchase,

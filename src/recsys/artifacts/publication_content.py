@@ -32,10 +32,26 @@ class Reason(StrEnum):
     """Never bought; goes with what the member buys, or members with a like history buy it."""
     NEW = "new"
     """Launched around as_of."""
+    NEW_IN_CATEGORY = "new_in_category"
+    """Launched around as_of, in a category that the member buys."""
     GOES_WITH = "goes_with"
     """Bought together with a product of the request."""
+    GOES_WITH_CART = "goes_with_cart"
+    """Bought together with a product in the cart."""
     SIMILAR = "similar"
     """Like a product of the request."""
+    VIEWED = "viewed"
+    """Viewed lately and not bought since."""
+    LIKE_VIEWED = "like_viewed"
+    """Belongs with a product viewed lately."""
+    FAVOURITE = "favourite"
+    """Among the favourites lately and not bought since."""
+    LIKE_FAVOURITE = "like_favourite"
+    """Belongs with a product that lately became a favourite."""
+    DECLARED = "declared"
+    """Of a category that the visitor asked for or that an answer of theirs stands for."""
+    PINNED = "pinned"
+    """The shop put it there."""
     POPULAR = "popular"
     """Bought by many members lately."""
     POPULAR_IN_CATEGORY = "popular_in_category"
@@ -131,16 +147,22 @@ class Content:
     model_versions: task name -> version of the model that scored it; a task without a model is absent.
     horizons: task name -> days from as_of that its scores look ahead; of the same tasks.
     members: one row a member who may be personalised. `member_id`, text, unique; `tags`, a list of `Tag` values
-        (optional column, None = no tags); every other column is a feature: numbers (NaN = unknown) or text (None =
+        (optional column, None = no tags); `attributes`, a mapping of texts, as the mall declares them of the member
+        (optional column, None = none); every other column is a feature: numbers (NaN = unknown) or text (None =
         unknown).
     products: one row a product that an answer may name, launches too. `product_id`, text, unique; `name`, `category`,
         `subcategory`, `brand` text (None = unknown; category 'unknown' instead of None); `price`, `stock` numbers (NaN
-        = unknown, an unknown stock counts as there); `launched_day`, `delisted_day` mall-day numbers (NaN = always
-        there, never delisted); `buyers_28`, `buyers_90` distinct buying members in the
+        = unknown, an unknown stock counts as there); `price_level`, its price over the mean price of its category (NaN
+        = unknown); `consumable`, 1 = used up and bought again, 0 = not (NaN = unknown); `launched_day`, `delisted_day`
+        mall-day numbers (NaN = always there, never delisted); `buyers_28`, `buyers_90` distinct buying members in the
         last 28 and 90 days; `popularity`, 1 = the most popular, unique (rank of an unsold product: after all others).
+    price_bands: `member_id, low, high`: the price levels between which four in five of the member's purchases lie;
+        members with too few purchases to tell are left out.
     recommend: `member_id, product_id, score` (higher is better, any scale), `reason` (a `Reason` value), and the
         evidence `purchase_days` (0 = never bought), `days_since` the last purchase and `mean_gap` in days (NaN = none).
         Rows in any order; a pair at most once. Members' lists are cut by the writer's `keep`.
+    discovery: `member_id, product_id, score` (probability of a first purchase within the horizon), `reason`: what the
+        member never bought. Cut by the writer's `keep_discoveries`.
     bought: `member_id, product_id, days_since` the last purchase: what members bought within `BOUGHT_DAYS` days before
         as_of of products that do not run out. A pair at most once; never cut.
     repurchase: `member_id, category, score, p7, p14, p28` probabilities, `median_days, low_days, high_days` whole days
@@ -166,7 +188,9 @@ class Content:
     horizons: Mapping[str, int]
     members: "pd.DataFrame"
     products: "pd.DataFrame"
+    price_bands: "pd.DataFrame"
     recommend: "pd.DataFrame"
+    discovery: "pd.DataFrame"
     bought: "pd.DataFrame"
     repurchase: "pd.DataFrame"
     churn: "pd.DataFrame"
@@ -186,7 +210,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "subcategory",
         "brand",
         "price",
+        "price_level",
         "stock",
+        "consumable",
         "launched_day",
         "delisted_day",
         "buyers_28",
@@ -194,6 +220,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "popularity",
     ),
     "recommend": ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"),
+    "price_bands": ("member_id", "low", "high"),
+    "discovery": ("member_id", "product_id", "score", "reason"),
     "bought": ("member_id", "product_id", "days_since"),
     "repurchase": (
         "member_id",
@@ -217,7 +245,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 FINITE: dict[str, tuple[str, ...]] = {
     "products": ("buyers_28", "buyers_90", "popularity"),
+    "price_bands": ("low", "high"),
     "recommend": ("score",),
+    "discovery": ("score",),
     "bought": ("days_since",),
     "repurchase": ("score", "p7", "p14", "p28"),
     "churn": ("score",),

@@ -2,16 +2,27 @@
 
 from hashlib import blake2b
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever a file of the folder changes its meaning; a reader refuses every other number."""
 
 FEATURE_QUANTILES = 101
 CHURN_QUANTILES = 1001
 
 PRODUCT_TEXTS = ("product_id", "name", "subcategory")
-PRODUCT_NUMBERS = ("price", "stock", "launched_day", "delisted_day", "buyers_28", "buyers_90", "popularity")
+PRODUCT_NUMBERS = (
+    "price",
+    "price_level",
+    "stock",
+    "consumable",
+    "launched_day",
+    "delisted_day",
+    "buyers_28",
+    "buyers_90",
+    "popularity",
+)
+PRICE_BAND = ("low", "high")
 RECOMMEND_EVIDENCE = ("purchase_days", "days_since", "mean_gap")
-MEMBER_TEXTS = ("member_id", "tags")
+MEMBER_TEXTS = ("member_id", "attributes")
 VALUE_NUMBERS = ("score", "purchases", "margin")
 REPURCHASE_NUMBERS = ("score", "p7", "p14", "p28", "median_days", "low_days", "high_days", "need_ends_day")
 

@@ -1,5 +1,6 @@
 """Seals a Content as a folder of arrays: ids become rows of sorted hashes, pairs become ragged columns by member."""
 
+import json
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
     FORMAT,
+    PRICE_BAND,
     PRODUCT_NUMBERS,
     PRODUCT_TEXTS,
     RECOMMEND_EVIDENCE,
@@ -38,18 +40,18 @@ from recsys.core.errors import ArtifactError
 from recsys.core.folders import point, read_manifest, text_digest, write_folder
 
 
-def write_publication(root: Path, content: Content, *, keep: int = 100) -> Path:
+def write_publication(root: Path, content: Content, *, keep: int = 100, keep_discoveries: int = 30) -> Path:
     """Seal a content as a new folder under `root`, make it the current one and return it.
 
     root: Home.publications.
-    keep: so many of a member's best recommendations are kept.
+    keep, keep_discoveries: so many of a member's best recommendations and discoveries are kept.
     The folder is named by as_of and the digest of its files: the same content gives the same folder.
     Raises `ArtifactError` that names the frame and column when the content is incomplete or a score is not finite.
     """
     _check(root, content)
     aside = root / f".new-{uuid.uuid4().hex}"
     try:
-        manifest = write_folder(aside, lambda folder: _Writer(folder, content, keep).write())
+        manifest = write_folder(aside, lambda folder: _Writer(folder, content, keep, keep_discoveries).write())
         parts = [part for pair in sorted(manifest["files"].items()) for part in pair]
         target = root / f"{content.as_of}-{text_digest(str(sorted(content.model_versions.items())), *parts)[:12]}"
         if not _is_whole(target):
@@ -77,7 +79,7 @@ def _check(root: Path, content: Content) -> None:
         missing = set(columns) - set(getattr(content, frame).columns)
         if missing:
             raise ArtifactError(root, f"content.{frame} lacks {', '.join(sorted(missing))}")
-    single = {"members": "member_id", "products": "product_id", "churn": "member_id", "value": "member_id"}
+    single = dict.fromkeys(("members", "churn", "value", "price_bands"), "member_id") | {"products": "product_id"}
     for frame, column in single.items():
         if getattr(content, frame)[column].duplicated().any():
             raise ArtifactError(root, f"content.{frame}.{column} is not unique")
@@ -86,9 +88,14 @@ def _check(root: Path, content: Content) -> None:
             wrong = int((~np.isfinite(_floats(getattr(content, frame)[column]))).sum())
             if wrong:
                 raise ArtifactError(root, f"content.{frame}.{column} is not finite in {wrong} rows")
-    unknown = set(content.recommend["reason"].unique()) - set(Reason)
-    if unknown:
-        raise ArtifactError(root, f"content.recommend.reason has {sorted(map(str, unknown))}")
+    _check_codes(root, content)
+
+
+def _check_codes(root: Path, content: Content) -> None:
+    for frame in ("recommend", "discovery"):
+        unknown = set(getattr(content, frame)["reason"].unique()) - set(Reason)
+        if unknown:
+            raise ArtifactError(root, f"content.{frame}.reason has {sorted(map(str, unknown))}")
     tags = content.members["tags"].dropna() if "tags" in content.members else ()
     strange = {str(tag) for member in tags for tag in member} - set(Tag)
     if strange:
@@ -98,10 +105,11 @@ def _check(root: Path, content: Content) -> None:
 class _Writer:
     """One folder being filled; holds the row numbers that ids were given."""
 
-    def __init__(self, folder: Path, content: Content, keep: int) -> None:
+    def __init__(self, folder: Path, content: Content, keep: int, keep_discoveries: int) -> None:
         self.folder = folder
         self.content = content
         self.keep = keep
+        self.keep_discoveries = keep_discoveries
         members = content.members[~content.members["member_id"].isin(content.opted_out)]
         self.members = _in_key_order(members, "member_id")
         self.products = _in_key_order(content.products, "product_id")
@@ -115,8 +123,10 @@ class _Writer:
 
     def write(self) -> dict[str, Any]:
         features, texts = self._write_members()
+        self._write_price_bands()
         self._write_products()
         self._write_recommend()
+        self._write_discovery()
         self._write_bought()
         self._write_repurchase()
         self._write_churn()
@@ -150,12 +160,14 @@ class _Writer:
 
     def _write_members(self) -> tuple[list[str], list[str]]:
         frame = self.members
-        values = frame.drop(columns=["member_id", "tags"], errors="ignore")
+        values = frame.drop(columns=["member_id", "tags", "attributes"], errors="ignore")
         numeric = [name for name in values if pd.api.types.is_numeric_dtype(values[name])]
         texts = [name for name in values if name not in numeric]
         matrix = values[numeric].to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(frame), len(numeric))
-        tags = frame["tags"] if "tags" in frame else pd.Series([None] * len(frame), dtype=object)
-        columns = {"member_id": _text(frame["member_id"]), "tags": _lists(tags)}
+        none = pd.Series([None] * len(frame), dtype=object)
+        attributes = _mappings(frame.get("attributes", none))
+        columns = {"member_id": _text(frame["member_id"]), "attributes": _text(attributes)}
+        self._save("member_tags", _bits(frame.get("tags", none)))
         self._save("member_keys", _keys(frame["member_id"]))
         self._save("member_numbers", matrix)
         self._save(
@@ -182,15 +194,26 @@ class _Writer:
         self._save("popular_in_category_start", _starts(category, len(self.categories)))
         self._save("popular_in_category_product", by_category.astype(np.int32))
 
+    def _write_price_bands(self) -> None:
+        for name in PRICE_BAND:
+            self._save(f"price_{name}", self._of_members("price_bands", self.content.price_bands, name))
+
     def _write_recommend(self) -> None:
-        frame = self._placed("recommend", self.content.recommend)
-        reasons = {str(reason): code for code, reason in enumerate(Reason)}
-        frame = _best_first(frame)
-        frame = frame[frame.groupby("member").cumcount() < self.keep]
-        self._ragged("recommend", "score", frame)
-        self._save("recommend_reason", frame["reason"].map(lambda name: reasons[str(name)]).to_numpy(dtype=np.int8))
+        frame = self._reasoned("recommend", self.content.recommend, self.keep)
         for name in RECOMMEND_EVIDENCE:
             self._save(f"recommend_{name}", _floats(frame[name]).astype(np.float32))
+
+    def _write_discovery(self) -> None:
+        self._reasoned("discovery", self.content.discovery, self.keep_discoveries)
+
+    def _reasoned(self, name: str, frame: pd.DataFrame, keep: int) -> pd.DataFrame:
+        """Write each member's best pairs with their reasons, and return them as they stand."""
+        frame = _best_first(self._placed(name, frame))
+        frame = frame[frame.groupby("member").cumcount() < keep]
+        reasons = {str(reason): code for code, reason in enumerate(Reason)}
+        self._ragged(name, "score", frame)
+        self._save(f"{name}_reason", frame["reason"].map(lambda one: reasons[str(one)]).to_numpy(dtype=np.int8))
+        return frame
 
     def _write_bought(self) -> None:
         frame = self._placed("bought", self.content.bought)
@@ -333,6 +356,14 @@ def _text(column: "pd.Series[Any]") -> Any:
     return pa.array([None if pd.isna(value) else str(value) for value in column], type=pa.large_string())
 
 
-def _lists(column: "pd.Series[Any]") -> Any:
-    lists = [[str(tag) for tag in tags] if isinstance(tags, (list, tuple, np.ndarray)) else [] for tags in column]
-    return pa.array(lists, type=pa.list_(pa.large_string()))
+def _bits(column: "pd.Series[Any]") -> "np.ndarray":
+    """(n,) one bit for each tag, the first of `Tag` the lowest."""
+    bit = {str(tag): 1 << place for place, tag in enumerate(Tag)}
+    lists = [{str(tag) for tag in tags} if isinstance(tags, (list, tuple, np.ndarray)) else () for tags in column]
+    return np.array([sum(bit[tag] for tag in tags) for tags in lists], dtype=np.int64)
+
+
+def _mappings(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Write mappings as JSON, in the order of their keys; None for none."""
+    texts = [json.dumps(one, ensure_ascii=False, sort_keys=True) if one else None for one in column]
+    return pd.Series(texts, index=column.index, dtype=object)
