@@ -5,23 +5,17 @@ import time
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import lmdb
 import orjson
 
 from recsys.core.errors import ArtifactError
-from recsys.core.time import AsOf
 from recsys.store import live_layout as layout
 from recsys.store.mapped import environment, identity
 
-DAY = 86_400.0
-VIEW_SECONDS = 2 * DAY
-KEPT_SECONDS = 30 * DAY
 LOOK_SECONDS = 0.5
 """So often at most it is looked whether the file was replaced."""
 
@@ -55,7 +49,7 @@ class Doings:
     cart: tuple[Touch, ...] = ()
     bought: tuple[Touch, ...] = ()
     queries: tuple[str, ...] = ()
-    shown: Mapping[str, int] = field(default=_EMPTY)
+    shown: Mapping[str, int] = field(default_factory=dict)
     shown_total: int = 0
 
 
@@ -74,7 +68,7 @@ class LiveReader:
         self._env: lmdb.Environment | None = None
         self._file: tuple[int, int] | None = None
         self._looked = float("-inf")
-        self._today = _Today()
+        self._days = layout.MallDays()
         self._stock = _Stock(0, {})
 
     def doings(self, member_id: str | None, anonymous_id: str | None, now: float) -> Doings:
@@ -86,7 +80,7 @@ class LiveReader:
             return NOTHING
         try:
             with env.begin(buffers=True) as txn:
-                today = self._today.at(txn.get(layout.META_ZONE), now)
+                today = self._days.number(bytes(txn.get(layout.META_ZONE) or layout.NO_ZONE), now)
                 own = NOTHING if member_id is None else _doings(txn, layout.person(member_id, None), today, now)
                 if anonymous_id is None:
                     return own
@@ -136,22 +130,6 @@ class LiveReader:
         return ArtifactError(self._folder, f"cannot be read: {error!r}")
 
 
-class _Today:
-    """The mall's day of an instant, worked out once a day and zone."""
-
-    def __init__(self) -> None:
-        self._known: tuple[bytes, float, float, int] = (b"", 0.0, 0.0, 0)
-
-    def at(self, zone: "bytes | memoryview | None", now: float) -> int:
-        name = bytes(zone or b"UTC")
-        known = self._known
-        if name != known[0] or not known[1] <= now < known[2]:
-            first = AsOf(datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(name.decode())).date(), name.decode())
-            known = name, first.instant.timestamp(), first.plus(days=1).instant.timestamp(), first.number
-            self._known = known
-        return known[3]
-
-
 @dataclass(frozen=True)
 class _Stock:
     """Stock as it was at a version: pieces and UTC seconds of each product."""
@@ -164,10 +142,12 @@ class _Stock:
         latest = _number(txn.get(layout.META_STOCK))
         if latest == self.version:
             return self
-        steps = [txn.get(layout.change_name(version)) for version in range(self.version + 1, latest + 1)]
+        missed = latest - self.version
+        since = range(self.version + 1, latest + 1) if self.version and missed <= layout.CHANGES else ()
+        steps = [txn.get(layout.change_name(version)) for version in since]
         values: list[list[Any]] = []
         known = [step for step in steps if step is not None]
-        if self.version and len(known) == latest - self.version:
+        if known and len(known) == missed:
             values = [value for step in known for value in orjson.loads(step)]
             return _Stock(latest, {**self.told, **_by_product(values)})
         cursor = txn.cursor()
@@ -194,7 +174,7 @@ def _doings(txn: "lmdb.Transaction", who: bytes, today: int, now: float) -> Doin
     day, counts = orjson.loads(shown) if shown is not None else (today, _EMPTY)
     if day != today:
         counts = _EMPTY
-    lately, kept = now - VIEW_SECONDS, now - KEPT_SECONDS
+    lately, kept = now - layout.VIEW_SECONDS, now - layout.KEPT_SECONDS
     return Doings(
         _touches(viewed, lately),
         _touches(favourites, kept),

@@ -2,11 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from struct import Struct
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
+
+from recsys.core.time import AsOf
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 SIZE = 64 << 30
@@ -17,10 +21,33 @@ LONGEST_ID = 400
 NUMBER = Struct("<q")
 FORMAT = b"1"
 
+NO_ZONE = b"UTC"
+VIEW_SECONDS = 2 * 86_400.0
+KEPT_SECONDS = 30 * 86_400.0
+CHANGES = 1000
+"""So many changes of stock are kept one by one, for readers to follow."""
+
 META_FORMAT = b"=format"
 META_ZONE = b"=zone"
 META_APPLIED = b"=applied"
 META_STOCK = b"=stock"
+
+
+class MallDays:
+    """Day numbers of instants in the mall's time zone, worked out once a day."""
+
+    def __init__(self) -> None:
+        self._known: tuple[bytes, float, float, int] = (b"", 0.0, 0.0, 0)
+
+    def number(self, zone: bytes, instant: float) -> int:
+        """Return the day (days since 1970-01-01) of an instant (UTC seconds) in a zone of an IANA name."""
+        known = self._known
+        if zone != known[0] or not known[1] <= instant < known[2]:
+            name = zone.decode()
+            day = AsOf(datetime.fromtimestamp(instant, ZoneInfo(name)).date(), name)
+            known = zone, day.instant.timestamp(), day.plus(days=1).instant.timestamp(), day.number
+            self._known = known
+        return known[3]
 
 
 def place(root: Path, boot: Path = BOOT) -> tuple[Path, bool]:
@@ -44,7 +71,10 @@ def person(member_id: str | None, anonymous_id: str | None) -> bytes:
 
 
 def doings_name(who: bytes) -> bytes:
-    """Name of what a person did: five pairs of lists (ids, times), see `Record`."""
+    """Name of what a person did.
+
+    Viewed, favourites, cart, bought and queries, each two lists: ids (or texts) and UTC seconds, newest first.
+    """
     return b"d" + who
 
 
@@ -53,8 +83,11 @@ def shown_name(who: bytes) -> bytes:
     return b"s" + who
 
 
-def touched_name(who: bytes) -> bytes:
-    """Name of the recommendations that a person saw and clicked, by product; see `Touched`."""
+def met_name(who: bytes) -> bytes:
+    """Name of the recommendations that a person met, by product.
+
+    {product: [clicked recommendation or null, UTC seconds, seen recommendation or null, UTC seconds]}, latest last.
+    """
     return b"t" + who
 
 

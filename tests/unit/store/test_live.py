@@ -1,0 +1,379 @@
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lmdb
+import pytest
+from sqlalchemy import Engine, text
+
+from recsys.core.config import Home
+from recsys.core.errors import ArtifactError
+from recsys.store import live, live_layout
+from recsys.store.database import database
+from recsys.store.events import Event, EventType
+from recsys.store.journal import CHUNK, Journal
+from recsys.store.live import NOTHING, Doings, LiveReader, Touch
+
+NOW = round(time.time())
+ZONE = "Asia/Shanghai"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def engine(home: Home) -> Iterator[Engine]:
+    with database(f"sqlite:///{home.root / 'recsys.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def journal(engine: Engine, home: Home) -> Journal:
+    journal = Journal(engine, home.live)
+    level(journal)
+    return journal
+
+
+@pytest.fixture
+def reader(home: Home) -> LiveReader:
+    return LiveReader(home.live)
+
+
+def level(journal: Journal) -> None:
+    while journal.follow(ZONE):
+        pass
+
+
+def event(
+    name: str,
+    kind: EventType = EventType.VIEW,
+    product: str | None = "茶",
+    *,
+    ago: float = 60,
+    member: str | None = "王芳",
+    visitor: str | None = None,
+    query: str | None = None,
+    recommendation: str | None = None,
+) -> Event:
+    return Event(
+        event_id=name,
+        type=kind,
+        occurred_at=NOW - ago,
+        received_at=NOW,
+        member_id=member,
+        anonymous_id=visitor,
+        product_id=product,
+        query=query,
+        recommendation_id=recommendation,
+    )
+
+
+def did(reader: LiveReader, member: str | None = "王芳", visitor: str | None = None) -> Doings:
+    return reader.doings(member, visitor, NOW)
+
+
+def names(touches: tuple[Touch, ...]) -> list[str]:
+    return [touch.product_id for touch in touches]
+
+
+def test_a_store_that_is_not_there_has_nothing_in_it(reader: LiveReader) -> None:
+    assert did(reader) is NOTHING
+    assert reader.doings(None, None, NOW) is NOTHING
+    assert (reader.stock_version(), reader.stock()) == (0, {})
+
+
+def test_what_was_done_is_read_newest_first_and_each_product_once(journal: Journal, reader: LiveReader) -> None:
+    assert did(reader) == NOTHING
+    journal.record([event("1", product="a", ago=30), event("2", product="b", ago=20)], ZONE)
+    assert did(reader).viewed == (Touch("b", NOW - 20), Touch("a", NOW - 30))
+    journal.record([event("3", product="a", ago=10), event("4", product="c", ago=25)], ZONE)
+    assert names(did(reader).viewed) == ["a", "b", "c"]
+    journal.record([event("5", product="a", ago=90)], ZONE)
+    assert did(reader).viewed[0] == Touch("a", NOW - 10)
+    assert did(reader, "someone else") == NOTHING
+
+
+def test_each_kind_has_its_place(journal: Journal, reader: LiveReader) -> None:
+    kinds = [EventType.CLICK, EventType.FAVOURITE, EventType.CART, EventType.PURCHASE, EventType.SHARE]
+    journal.record([event(kind, kind, kind) for kind in kinds], ZONE)
+    journal.record([event("q1", EventType.SEARCH, None, query="奶粉"), event("in", EventType.CHECK_IN, None)], ZONE)
+    journal.record([event("q2", EventType.SEARCH, None, query="tea", ago=5)], ZONE)
+    got = did(reader)
+    assert (names(got.viewed), names(got.favourites), names(got.cart), names(got.bought)) == (
+        ["click"],
+        ["favourite"],
+        ["cart"],
+        ["purchase"],
+    )
+    assert got.queries == ("tea", "奶粉")
+    assert (got.shown, got.shown_total) == ({}, 0)
+
+
+def test_an_event_counts_once_however_often_it_comes(journal: Journal, reader: LiveReader) -> None:
+    shown = event("1", EventType.IMPRESSION, recommendation="r")
+    first = journal.record([shown, shown, event("2", EventType.IMPRESSION, "b", recommendation="r")], ZONE)
+    again = journal.record([shown, event("3", product="b")], ZONE)
+    assert (first.accepted, again.accepted) == ({"1", "2"}, {"3"})
+    assert (did(reader).shown, did(reader).shown_total) == ({"茶": 1, "b": 1}, 2)
+
+
+def test_a_purchase_takes_the_product_out_of_the_cart_in_whatever_order_the_two_are_told(
+    journal: Journal, reader: LiveReader
+) -> None:
+    journal.record([event("1", EventType.CART, "a", ago=30), event("2", EventType.PURCHASE, "a", ago=20)], ZONE)
+    journal.record([event("3", EventType.PURCHASE, "b", ago=20), event("4", EventType.CART, "b", ago=30)], ZONE)
+    assert did(reader).cart == ()
+    journal.record([event("5", EventType.CART, "a", ago=10)], ZONE)
+    assert names(did(reader).cart) == ["a"]
+
+
+def test_what_is_long_ago_is_no_longer_told(journal: Journal, reader: LiveReader) -> None:
+    day = 86_400.0
+    journal.record(
+        [
+            event("1", product="a", ago=2 * day),
+            event("2", product="b", ago=2 * day - 1),
+            event("3", EventType.PURCHASE, "c", ago=30 * day),
+            event("4", EventType.PURCHASE, "d", ago=29 * day),
+            event("5", EventType.SEARCH, None, query="x", ago=2 * day),
+        ],
+        ZONE,
+    )
+    got = did(reader)
+    assert (names(got.viewed), names(got.bought), got.queries) == (["b"], ["d"], ())
+
+
+def test_lists_are_bounded(journal: Journal, reader: LiveReader) -> None:
+    journal.record([event(f"v{n}", product=f"p{n}", ago=n) for n in range(70)], ZONE)
+    journal.record([event(f"b{n}", EventType.PURCHASE, f"p{n}", ago=n) for n in range(230)], ZONE)
+    got = did(reader)
+    assert names(got.viewed) == [f"p{n}" for n in range(50)]
+    assert len(got.bought) == 200
+
+
+def test_impressions_are_counted_by_the_malls_day(journal: Journal, home: Home) -> None:
+    midnight = datetime(2025, 3, 31, 16, tzinfo=UTC).timestamp()  # 1 April in Shanghai
+    told = [
+        Event(str(n), EventType.IMPRESSION, at, at, "m", product_id="a", recommendation_id="r")
+        for n, at in enumerate([midnight - 2, midnight - 1, midnight, midnight + 5])
+    ]
+    reader = LiveReader(home.live)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recsys.store.journal.time.time", lambda: midnight)
+        journal.record(told[:2], ZONE)
+        assert reader.doings("m", None, midnight - 1).shown == {"a": 2}
+        assert reader.doings("m", None, midnight).shown == {}
+        journal.record(told[2:], ZONE)
+    assert reader.doings("m", None, midnight + 10).shown == {"a": 2}
+
+
+def test_what_was_done_before_signing_in_counts_too_and_stays_with_the_visitor(
+    journal: Journal, reader: LiveReader
+) -> None:
+    journal.record(
+        [
+            event("1", product="a", ago=30, member=None, visitor="v"),
+            event("2", EventType.CART, "c", ago=30, member=None, visitor="v"),
+            event("3", product="b", ago=20, visitor="v"),
+            event("4", EventType.PURCHASE, "c", ago=10, visitor="v"),
+            event("5", EventType.IMPRESSION, "a", member=None, visitor="v", recommendation="r"),
+            event("6", EventType.IMPRESSION, "a", visitor="v", recommendation="r"),
+        ],
+        ZONE,
+    )
+    both = did(reader, visitor="v")
+    assert (names(both.viewed), names(both.cart), names(both.bought)) == (["b", "a"], [], ["c"])
+    assert (both.shown, both.shown_total) == ({"a": 2}, 2)
+    assert names(did(reader, None, "v").viewed) == ["a"]
+    assert names(did(reader).viewed) == ["b"]
+    assert did(reader, "nobody", "v") == did(reader, None, "v")
+
+
+def test_a_time_that_lies_ahead_counts_as_now(journal: Journal, reader: LiveReader) -> None:
+    journal.record([event("1", ago=-3000)], ZONE)
+    assert did(reader).viewed == (Touch("茶", NOW),)
+
+
+def test_long_ids_are_told_apart(journal: Journal, reader: LiveReader) -> None:
+    one, other = "长" * 256, "长" * 255 + "短"
+    journal.record([event("1", product=one, member=one), event("2", product="x", member=other)], ZONE)
+    assert (names(did(reader, one).viewed), names(did(reader, other).viewed)) == ([one], ["x"])
+
+
+class TestFromTheLog:
+    """The live store is the log folded from the front, whatever happens to it."""
+
+    def fill(self, journal: Journal, n: int = 40) -> None:
+        kinds = [EventType.VIEW, EventType.CART, EventType.PURCHASE, EventType.IMPRESSION, EventType.CLICK]
+        journal.record(
+            [
+                event(f"e{i}", kinds[i % 5], f"p{i * 7 % 11}", ago=i * 13 % 97, member=f"m{i % 3}", recommendation="r")
+                for i in range(n)
+            ],
+            ZONE,
+        )
+        journal.restock({"p1": 3, "p2": 0}, NOW)
+
+    def told(self, home: Home) -> object:
+        reader = LiveReader(home.live)
+        return [did(reader, f"m{n}") for n in range(3)], reader.stock(), reader.stock_version()
+
+    def test_it_is_made_anew_when_it_is_gone(self, journal: Journal, home: Home) -> None:
+        self.fill(journal)
+        before = self.told(home)
+        shutil.rmtree(home.live)
+        level(journal)
+        assert self.told(home) == before
+
+    def test_it_is_made_anew_in_parts(self, journal: Journal, home: Home) -> None:
+        self.fill(journal, CHUNK * 2 + 1)
+        before = self.told(home)
+        shutil.rmtree(home.live)
+        assert journal.follow(ZONE)
+        assert self.told(home) != before
+        level(journal)
+        assert self.told(home) == before
+
+    def test_what_a_journal_that_died_left_out_is_laid_over(
+        self, journal: Journal, engine: Engine, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.fill(journal)
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Journal, "_lay", die)
+            journal.record([event("lost", product="x", member="m1")], ZONE)
+        reader = LiveReader(home.live)
+        assert "x" not in names(did(reader, "m1").viewed)
+        other = Journal(engine, home.live)
+        other.record([event("next", product="y", member="m1")], ZONE)
+        level(other)
+        assert {"x", "y"} <= set(names(did(reader, "m1").viewed))
+
+    def test_a_store_of_another_log_is_emptied(self, journal: Journal, home: Home, tmp_path: Path) -> None:
+        self.fill(journal)
+        with database(f"sqlite:///{tmp_path / 'other.db'}") as other:
+            journal = Journal(other, home.live)
+            journal.record([event("e", product="x", member="m1")], ZONE)
+            level(journal)
+        reader = LiveReader(home.live)
+        assert did(reader, "m0") == NOTHING
+        assert names(did(reader, "m1").viewed) == ["x"]
+        assert reader.stock() == {}
+
+    def test_a_store_of_an_earlier_boot_is_not_read(self, journal: Journal, home: Home, tmp_path: Path) -> None:
+        folder, sync = live_layout.place(home.live)
+        assert not sync
+        boot = tmp_path / "boot"
+        boot.write_text("another-boot\n")
+        assert live_layout.place(home.live, boot) == (home.live / "another-boot", False)
+        assert live_layout.place(home.live, tmp_path / "none") == (home.live / "written-through", True)
+        assert folder.parent == home.live
+
+    def test_a_broken_store_keeps_no_event_from_the_log_and_is_told_to_readers(
+        self, engine: Engine, home: Home, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder, _ = live_layout.place(home.live)
+        folder.mkdir(parents=True)
+        (folder / "data.mdb").write_bytes(b"x" * 8192)
+        journal = Journal(engine, home.live)
+        for n in range(2):
+            assert journal.record([event(str(n))], ZONE).accepted == {str(n)}
+        assert len([record for record in caplog.records if "cannot be written" in record.message]) == 1
+        reader = LiveReader(home.live)
+        with pytest.raises(ArtifactError):
+            did(reader)
+        with pytest.raises(ArtifactError):
+            reader.stock_version()
+        (folder / "data.mdb").unlink()
+        level(journal)
+        assert names(did(reader).viewed) == ["茶"]
+
+    def test_a_store_that_fills_up_keeps_no_event_from_the_log(
+        self, journal: Journal, engine: Engine, monkeypatch: pytest.MonkeyPatch, reader: LiveReader
+    ) -> None:
+        def full(*_: object) -> None:
+            raise lmdb.MapFullError("full")
+
+        journal.record([event("0", product="a")], ZONE)
+        with monkeypatch.context() as patch:
+            patch.setattr("recsys.store.journal.Fold.close", full)
+            assert journal.record([event("1", product="b")], ZONE).accepted == {"1"}
+        assert names(did(reader).viewed) == ["a"]
+        level(journal)
+        assert sorted(names(did(reader).viewed)) == ["a", "b"]
+
+    def test_a_log_that_fails_records_nothing(self, journal: Journal, engine: Engine, reader: LiveReader) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE events RENAME TO away"))
+        with pytest.raises(Exception, match="no such table"):
+            journal.record([event("1")], ZONE)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO events"))
+        level(journal)
+        assert did(reader) == NOTHING
+        assert journal.record([event("1")], ZONE).accepted == {"1"}
+
+
+class TestStock:
+    def test_it_acts_both_ways_and_its_version_rises(self, journal: Journal, reader: LiveReader) -> None:
+        versions = [journal.restock({"a": 0, "b": 5}, NOW), journal.restock({"a": 7}, NOW)]
+        assert versions == [1, 2]
+        assert reader.stock_version() == 2
+        assert reader.stock() == {"a": 7, "b": 5}
+
+    def test_what_was_told_before_an_instant_is_left_out(self, journal: Journal, reader: LiveReader) -> None:
+        journal.restock({"a": 0}, NOW - 10)
+        journal.restock({"b": 0}, NOW)
+        assert reader.stock(NOW) == {"b": 0}
+
+    @pytest.mark.parametrize("changes", [3, live_layout.CHANGES + 3])
+    def test_a_reader_that_lags_catches_up(self, journal: Journal, home: Home, changes: int) -> None:
+        reader = LiveReader(home.live)
+        journal.restock({f"p{n}": n for n in range(20)}, NOW)
+        assert len(reader.stock()) == 20
+        for n in range(changes):
+            journal.restock({f"p{n % 30}": 1000 + n}, NOW)
+        assert reader.stock() == LiveReader(home.live).stock()
+        assert reader.stock_version() == changes + 1
+
+    def test_it_is_made_again_from_the_database(self, journal: Journal, home: Home, reader: LiveReader) -> None:
+        journal.restock({"a": 1}, NOW)
+        journal.restock({"b": 2}, NOW)
+        assert reader.stock() == {"a": 1, "b": 2}
+        shutil.rmtree(home.live)
+        level(journal)
+        assert LiveReader(home.live).stock() == {"a": 1, "b": 2}
+
+
+def test_a_reader_follows_a_store_that_was_replaced(
+    journal: Journal, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.0)
+    reader = LiveReader(home.live)
+    journal.record([event("1")], ZONE)
+    journal.restock({"a": 1}, NOW)
+    assert names(did(reader).viewed) == ["茶"]
+    shutil.rmtree(home.live)
+    assert did(reader) is NOTHING
+    level(journal)
+    assert names(did(reader).viewed) == ["茶"]
+    assert reader.stock() == {"a": 1}
+
+
+@pytest.mark.parametrize("harm", [b"not json", b"[1]", b"[[],[],[],[],[]]"])
+def test_a_value_that_cannot_be_read_is_told(journal: Journal, home: Home, harm: bytes, reader: LiveReader) -> None:
+    journal.record([event("1")], ZONE)
+    assert did(reader).viewed
+    env = journal._env
+    assert env is not None
+    with env.begin(write=True) as txn:
+        txn.put(live_layout.doings_name(live_layout.person("王芳", None)), harm)
+    with pytest.raises(ArtifactError):
+        did(reader)
