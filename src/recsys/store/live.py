@@ -5,6 +5,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import neg
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -199,7 +200,7 @@ def _touches(lists: list[list[Any]], after: float) -> tuple[Touch, ...]:
 
 def _length(times: list[float], after: float) -> int:
     """Return how many of falling times lie after an instant."""
-    return bisect_left(times, -after, key=float.__neg__)
+    return bisect_left(times, -after, key=neg)
 
 
 def _together(own: Doings, other: Doings) -> Doings:

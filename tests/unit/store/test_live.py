@@ -117,7 +117,7 @@ def test_an_event_counts_once_however_often_it_comes(journal: Journal, reader: L
     shown = event("1", EventType.IMPRESSION, recommendation="r")
     first = journal.record([shown, shown, event("2", EventType.IMPRESSION, "b", recommendation="r")], ZONE)
     again = journal.record([shown, event("3", product="b")], ZONE)
-    assert (first.accepted, again.accepted) == ({"1", "2"}, {"3"})
+    assert [sorted(one.accepted) for one in (first, again)] == [["1", "2"], ["3"]]
     assert (did(reader).shown, did(reader).shown_total) == ({"茶": 1, "b": 1}, 2)
 
 
@@ -246,9 +246,10 @@ class TestFromTheLog:
         def die(*_: object) -> None:
             raise KeyboardInterrupt
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(Journal, "_lay", die)
-            journal.record([event("lost", product="x", member="m1")], ZONE)
+            with pytest.raises(KeyboardInterrupt):
+                journal.record([event("lost", product="x", member="m1")], ZONE)
         reader = LiveReader(home.live)
         assert "x" not in names(did(reader, "m1").viewed)
         other = Journal(engine, home.live)
