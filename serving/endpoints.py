@@ -16,6 +16,7 @@ from recsys.answers.rank import rank
 from recsys.answers.recommend import recommend
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
+from recsys.store.keys import Role
 from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
 from serving.state import State
 
@@ -31,8 +32,11 @@ class Endpoint:
     request: the model of the body. answer: the type that comes back, which is also its schema.
     handle: state, request, member id of the path (empty when the path has none) -> answer.
     example: a body that works on a publication and the placements in force; None when there is nothing to show.
-    in_thread: it may take longer than a few milliseconds and must not hold up others.
+    role: the lowest one that may call it.
+    in_thread: it may take longer than a few milliseconds and must not hold up others; it is given up after `within`
+        seconds. A handler that is not in a thread may return an awaitable.
     body_optional: GET is taken too, and POST without a body.
+    status: of an answer that is no failure.
     """
 
     name: str
@@ -42,8 +46,11 @@ class Endpoint:
     answer: type[Any]
     handle: Callable[[State, Any, str], Any]
     example: Callable[[Publication, Placements], Body | None]
+    role: Role = Role.MALL
     in_thread: bool = False
+    within: float = 2.0
     body_optional: bool = False
+    status: int = 200
 
 
 def _recommend(state: State, request: RecommendRequest, _: str) -> Recommendation:
@@ -133,6 +140,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         MemberCard,
         _predictions,
         lambda _, __: {},
+        role=Role.OPS,
+        in_thread=True,
         body_optional=True,
     ),
     Endpoint(
@@ -143,6 +152,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         AudiencePreview,
         _preview,
         lambda _, __: {"task": "churn", "top": 20, "sample": 3},
+        role=Role.OPS,
         in_thread=True,
     ),
 )

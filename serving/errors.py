@@ -1,7 +1,7 @@
 """The one place where what went wrong becomes an HTTP status and a body."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from pydantic import ValidationError
@@ -9,19 +9,36 @@ from pydantic import ValidationError
 from recsys.answers.errors import UnknownError
 from recsys.core.errors import MissingError, RecsysError, RequestError
 
-MAX_BODY = 512_000
 MAX_SAID = 200
 MAX_BROKEN = 100
+LATER = 5
+"""Seconds after which a caller may try again what cannot be answered yet."""
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+WORDS = {
+    "extra_forbidden": "is not taken here; leave it out or mend its name (/docs lists what is taken)",
+    "missing": "is needed and was not given",
+}
+"""What the validator says too briefly, by its own name of the rule."""
 
 _log = logging.getLogger("recsys.serving")
 
 
-class BodyError(RecsysError):
-    """A request that cannot be read at all: wrong method, no body, a body too large."""
+class RefusedError(RecsysError):
+    """A request that is turned away before it is looked into.
 
-    def __init__(self, status: int, field: str, rule: str) -> None:
+    retry_after: whole seconds after which it may be sent again; None = sending it again does not help.
+    headers: more that the answer must carry.
+    """
+
+    def __init__(
+        self, status: int, field: str | None, rule: str, *, retry_after: int | None = None, headers: Headers = ()
+    ) -> None:
         super().__init__(field=field, rule=rule)
         self.status = status
+        again = () if retry_after is None else ((b"retry-after", b"%d" % retry_after),)
+        self.headers = (*again, *headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +56,43 @@ class Failure:
     @classmethod
     def of(cls, field: object, rule: object) -> Self:
         """Tell what is wrong with a field."""
-        return cls(str(field)[:MAX_SAID], str(rule)[:MAX_SAID])
+        return cls(None if field is None else str(field)[:MAX_SAID], str(rule)[:MAX_SAID])
 
 
-def failure(error: Exception) -> tuple[int, Failure]:
-    """Return an error's status and body; what is not foreseen is logged whole and told as 500 without detail."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An error as it is sent."""
+
+    status: int
+    failure: Failure
+    headers: Headers = field(default=())
+
+
+def told(error: Exception) -> Told:
+    """Return an error as it is sent; what is not foreseen is logged and told as 500 without detail."""
     match error:
         case ValidationError():
             return _validation(error)
-        case BodyError():
-            return error.status, Failure.of(error.fields["field"], error.fields["rule"])
+        case RefusedError():
+            return Told(error.status, Failure.of(error.fields["field"], error.fields["rule"]), error.headers)
         case UnknownError():
-            return 404, Failure.of(error.fields["field"], error.fields["rule"])
+            return Told(404, Failure.of(error.fields["field"], error.fields["rule"]))
         case RequestError():
-            return 422, Failure.of(error.fields["field"], error.fields["rule"])
+            return Told(422, Failure.of(error.fields["field"], error.fields["rule"]))
         case MissingError():
-            return 503, Failure(None, f"there is no {error.fields['what']} yet; run `{error.fields['step']}`")
+            rule = f"there is no {error.fields['what']} yet; run `{error.fields['step']}`"
+            return Told(503, Failure(None, rule), ((b"retry-after", b"%d" % LATER),))
         case _:
             _log.error("request failed", exc_info=error)
-            return 500, Failure(None, "failed inside the service; its log says why")
+            return Told(500, Failure(None, "failed inside the service; its log says why"))
 
 
-def _validation(error: ValidationError) -> tuple[int, Failure]:
+def _validation(error: ValidationError) -> Told:
     broken = error.error_count()
     if broken > MAX_BROKEN:  # to list them all would hold up every other request
-        return 422, Failure("body", f"breaks {broken} rules")
+        return Told(422, Failure("body", f"breaks {broken} rules"))
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        return 400, Failure.of("body", first["msg"])
-    return 422, Failure.of(".".join(str(part) for part in first["loc"]) or "body", first["msg"])
+        return Told(400, Failure.of("body", first["msg"]))
+    where = ".".join(str(part) for part in first["loc"]) or "body"
+    return Told(422, Failure.of(where, WORDS.get(first["type"], first["msg"])))

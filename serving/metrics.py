@@ -18,15 +18,34 @@ class Metrics:
         self._routes = prometheus.Counter("recsys_routes", "Recommendations by route", ["placement", "route"])
         self._fallbacks = prometheus.Counter("recsys_fallbacks", "Fallback steps taken", ["placement", "step"])
         self._swaps = prometheus.Counter("recsys_publications", "Publications taken and refused", ["result"])
+        self._placements = prometheus.Counter("recsys_placements", "Placement files taken and refused", ["result"])
+        self._losses = prometheus.Counter("recsys_store_losses", "Times that answers lost a store", ["store"])
+        self._usable = prometheus.Gauge(
+            "recsys_store_usable",
+            "1 = every live worker reads the store, 0 = one does without",
+            ["store"],
+            multiprocess_mode="livemin",
+        )
         self._as_of = prometheus.Gauge(
             "recsys_publication_as_of_day",
             "Day number (since 1970-01-01) of the oldest publication a live worker answers from",
             multiprocess_mode="livemin",
         )
+        self._collections = prometheus.Histogram(
+            "recsys_full_collection_seconds",
+            "Time that requests waited for full garbage collections",
+            buckets=BUCKETS,
+        )
+        self._memory = prometheus.Gauge(
+            "recsys_worker_memory_bytes",
+            "Resident memory of the largest live worker",
+            multiprocess_mode="livemax",
+        )
         self._children: Children = {}
         self._timers: dict[str, prometheus.Histogram] = {}
         self._route_children: Children = {}
         self._fallback_children: Children = {}
+        self._lost: set[str] = set()
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -50,6 +69,25 @@ class Metrics:
     def refused(self) -> None:
         """Count a publication that was refused."""
         self._swaps.labels("refused").inc()
+
+    def placements(self, *, taken: bool) -> None:
+        """Count a changed file of placements."""
+        self._placements.labels("taken" if taken else "refused").inc()
+
+    def store(self, name: str, *, usable: bool) -> None:
+        """Note whether a store may be used, and count it when it was lost."""
+        self._usable.labels(name).set(usable)
+        if not usable and name not in self._lost:
+            self._losses.labels(name).inc()
+        (self._lost.discard if usable else self._lost.add)(name)
+
+    def collected(self, seconds: float) -> None:
+        """Count a full collection."""
+        self._collections.observe(seconds)
+
+    def memory(self, resident: int) -> None:
+        """Note the worker's resident memory, in bytes."""
+        self._memory.set(resident)
 
 
 def _child(children: Children, counter: prometheus.Counter, labels: tuple[object, ...]) -> prometheus.Counter:

@@ -1,8 +1,8 @@
 """The member's live feature row: read from the packed online store when it is there, else told why not."""
 
-import logging
 import struct
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import lmdb
@@ -11,45 +11,80 @@ from recsys.answers.shapes import FeatureRow, Scalar
 from recsys.core.errors import MissingError, RecsysError
 from recsys.core.task import View
 from recsys.store.packed import PackedReader
+from serving.breaker import DEADLINE_SECONDS, LATE, Breaker, StoreWatcher
 
 ABSENT = "there is no online store yet"
 UNREADABLE = "the online store cannot be read; the service's log says why"
 NO_ROW = "the online store has no row of this member"
 STALE = "the online store's row of this member is older than the publication"
 
-_log = logging.getLogger("recsys.serving")
+Found = tuple[FeatureRow | None, str | None]
 
 
 class OnlineRows:
     """Opens the store when it appears, and again when another took its place; reading never fails, but comes back bare.
 
+    A read that fails or is not done within the deadline is the last one until the store is well again; meanwhile rows
+    come back bare at once.
     A store's place is told by device and inode of its file: the reader of a file that was replaced would go on with it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watcher: StoreWatcher) -> None:
         self._path = path
         self._reader: PackedReader | None = None
         self._file: tuple[int, int] | None = None
-        self._trouble = ""
+        self._breaker = Breaker("online", self._probe, watcher)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="online")
 
-    def read(self, member_id: str, not_before: datetime) -> tuple[FeatureRow | None, str | None]:
-        """Return the member's row, or None and why there is none; a row of before the instant is not taken."""
+    @property
+    def trouble(self) -> str | None:
+        """Why the store is not read; None = it is."""
+        return self._breaker.reason
+
+    def read(self, member_id: str, not_before: datetime) -> Found:
+        """Return the member's row, or None and why there is none; a row of before the instant is not taken.
+
+        Blocks for the deadline at most, so it is not for the event loop's thread.
+        """
+        if self._breaker.reason is not None:
+            return None, UNREADABLE
+        try:
+            return self._in_time(member_id, not_before)
+        except TimeoutError:
+            self._breaker.trip(LATE)
+        except (RecsysError, lmdb.Error, struct.error, OSError, ValueError) as error:
+            self._breaker.trip(f"cannot be read: {type(error).__name__}", error)
+        return None, UNREADABLE
+
+    def stop(self) -> None:
+        """End the trying."""
+        self._breaker.stop()
+        self._thread.shutdown(wait=False)
+
+    def _read(self, member_id: str, not_before: datetime) -> Found:
         try:
             rows = self._opened().read(View.MEMBER, [member_id], not_before=not_before)
-            if not rows.found[0]:
-                return None, STALE if rows.stale[0] else NO_ROW
-            values = {column.name: _scalar(rows.column(column.name)[0]) for column in rows.schema.columns}
         except (FileNotFoundError, MissingError):
             self._reader = None
             return None, ABSENT
-        except (RecsysError, lmdb.Error, struct.error, OSError, ValueError) as error:
+        except Exception:
             self._reader = None
-            if repr(error) != self._trouble:
-                self._trouble = repr(error)
-                _log.error("the online store %s cannot be read: %r", self._path, error)
-            return None, UNREADABLE
-        self._trouble = ""
+            raise
+        if not rows.found[0]:
+            return None, STALE if rows.stale[0] else NO_ROW
+        values = {column.name: _scalar(rows.column(column.name)[0]) for column in rows.schema.columns}
         return FeatureRow("online", f"{rows.event_time[0].astype('datetime64[s]')}+00:00", None, values), None
+
+    def _in_time(self, member_id: str, not_before: datetime) -> Found:
+        reading = self._thread.submit(self._read, member_id, not_before)
+        try:
+            return reading.result(DEADLINE_SECONDS)
+        except TimeoutError:
+            reading.cancel()
+            raise
+
+    def _probe(self) -> None:
+        self._in_time("", datetime.now(UTC))
 
     def _opened(self) -> PackedReader:
         stat = (self._path / "data.mdb").stat()

@@ -13,12 +13,21 @@ from serving.schemas import Id
 REF = "#/components/schemas/{model}"
 STATUSES = {
     "400": "The body cannot be read",
+    "401": "No key was shown, or none that stands",
+    "403": "The key's role may not call this",
     "404": "A member, product or category is not known",
     "405": "The method is not taken",
+    "408": "The body did not come",
     "413": "The body is too large",
     "422": "A field breaks a rule",
+    "429": "The key's rate is used up; retry-after tells when to try again",
     "500": "The service failed",
-    "503": "Nothing was published yet",
+    "503": "Nothing was published yet, or the service is at its limit; retry-after tells when to try again",
+}
+
+SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
 }
 
 PAGE = """<!DOCTYPE html>
@@ -46,7 +55,8 @@ def document(publication: Publication | None, placements: Placements) -> dict[st
         "info": {"title": "recsys", "version": version, "description": "Recommendations and predictions"},
         "paths": {endpoint.path: _path(endpoint, by_name, publication, placements) for endpoint in ENDPOINTS}
         | _machines(),
-        "components": {"schemas": shared.get("$defs", {})},
+        "components": {"schemas": shared.get("$defs", {}), "securitySchemes": SCHEMES},
+        "security": [{name: []} for name in SCHEMES],
     }
 
 
@@ -62,7 +72,7 @@ def _path(
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "responses": {
-            "200": {
+            str(endpoint.status): {
                 "description": "The answer",
                 "content": {"application/json": {"schema": schemas[f"{endpoint.name}:answer"]}},
             },
@@ -96,6 +106,9 @@ def _machines() -> dict[str, Any]:
         "/readyz": "200 when it can answer; tells the publication, and one that was refused",
         "/metrics": "Counters for Prometheus",
     }
+    answers = {"200": {"description": "OK"}}
+    unready = {"503": {"description": "It cannot answer yet"}}
     return {
-        path: {"get": {"summary": text, "responses": {"200": {"description": "OK"}}}} for path, text in said.items()
+        path: {"get": {"summary": text, "security": [], "responses": answers | (unready if path == "/readyz" else {})}}
+        for path, text in said.items()
     }

@@ -10,8 +10,10 @@ import bentoml
 from recsys.answers.audience_shapes import AudiencePreview
 from recsys.answers.shapes import Neighbours, Ranking, Recommendation
 from recsys.core.config import Home
+from serving import logs
 from serving.door import App, Door
 from serving.endpoints import BY_NAME
+from serving.process import watch_process
 from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest
 from serving.state import State
 
@@ -36,6 +38,8 @@ class DoorService(bentoml.Service):
 
     def to_asgi(self, is_main: bool = True) -> App:  # noqa: FBT001, FBT002
         """Build the worker's app."""
+        logs.configure()
+        watch_process(self.metrics)
         return Door(self.state, self.metrics, super().to_asgi(is_main=is_main))
 
     def __call__(self) -> "Api":

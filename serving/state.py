@@ -3,16 +3,22 @@
 import gc
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from recsys.answers.policy import Placements, read_placements
+from recsys.answers.policy import Placements
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import POINTER, current
+from recsys.store.live import LiveReader
+from recsys.store.live_layout import place
+from serving.breaker import StoreWatcher
+from serving.keyring import Keyring
+from serving.live_reads import LiveReads
 from serving.online import OnlineRows
+from serving.placements_file import PlacementsFile
 
 POLL_SECONDS = 0.5
 RETRY_POLLS = 20
@@ -28,8 +34,8 @@ class Refusal:
     reason: str
 
 
-class Watcher(Protocol):
-    """Is told of every publication that was taken or refused."""
+class Watcher(StoreWatcher, Protocol):
+    """Is told of every publication, and every file of placements, that was taken or refused, and of lost stores."""
 
     def swapped(self, as_of_number: int) -> None:
         """Hear that a publication is answered from now."""
@@ -39,9 +45,13 @@ class Watcher(Protocol):
         """Hear that a publication was refused."""
         ...
 
+    def placements(self, *, taken: bool) -> None:
+        """Hear that a changed file of placements was taken or refused."""
+        ...
+
 
 class State:
-    """Holds the publication of this worker and follows the pointer in a thread of its own.
+    """Holds the publication and the placements of this worker and follows both in a thread of its own.
 
     Whatever goes wrong in reading the pointer or opening what it names is a refusal: the service goes on with what it
     has, and is not ready when that is nothing. A refused publication is tried again when the pointer moves, and now and
@@ -49,9 +59,11 @@ class State:
     """
 
     def __init__(self, home: Home, watcher: Watcher) -> None:
-        self.placements = _placements(home)
-        self.online = OnlineRows(home.online)
+        self.online = OnlineRows(home.online, watcher)
+        self.live = LiveReads(LiveReader(home.live), place(home.live)[0], watcher)
+        self.keyring = Keyring(home.database, lambda readable: watcher.store("keys", usable=readable))
         self.refusal: Refusal | None = None
+        self._placements = PlacementsFile(home)
         self._root = home.publications
         self._watcher = watcher
         self._publication: Publication | None = None
@@ -68,15 +80,43 @@ class State:
         return publication
 
     @property
+    def placements(self) -> Placements:
+        """The placements to answer a request by; take them once a request."""
+        return self._placements.current
+
+    @property
     def ready(self) -> bool:
         """Whether there is a publication to answer from."""
         return self._publication is not None
 
+    def readiness(self) -> dict[str, Any]:
+        """Tell what is answered from, what was refused, and which stores answers do without."""
+        publication, wrong = self._publication, self._placements.wrong
+        keys = self.keyring.known
+        return {
+            "ready": publication is not None,
+            "publication": None if publication is None else publication.name,
+            "as_of": None if publication is None else str(publication.as_of),
+            "refused": None if self.refusal is None else asdict(self.refusal),
+            "placements_refused": None if wrong is None else asdict(wrong),
+            "without": {
+                name: reason
+                for name, reason in (
+                    ("live", self.live.trouble),
+                    ("online", self.online.trouble),
+                    ("keys", None if self.keyring.readable else "those last read stay in force"),
+                )
+                if reason is not None
+            },
+            "keys": None if keys is None else "in force" if keys.any_made else "none: callers on this machine only",
+        }
+
     def start(self) -> None:
         """Take the current publication and begin to watch."""
+        self.keyring.start()
         self.follow()
-        gc.collect()
-        gc.freeze()
+        self.live.look()
+        _settle()
         self._thread.start()
 
     def stop(self) -> None:
@@ -84,6 +124,9 @@ class State:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.live.stop()
+        self.online.stop()
+        self.keyring.stop()
 
     def follow(self) -> bool:
         """Take what the pointer names if it is new and whole; return whether the publication changed."""
@@ -108,6 +151,11 @@ class State:
         _log.info("answering from publication %s", publication.name)
         return True
 
+    def follow_placements(self) -> None:
+        """Take the file of placements if it changed and is right."""
+        if self._placements.follow():
+            self._watcher.placements(taken=self._placements.wrong is None)
+
     def _refuse(self, name: str, error: Exception) -> bool:
         refusal = Refusal(name, _reason(error))
         if refusal != self.refusal:
@@ -119,13 +167,20 @@ class State:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             try:
+                self.live.look()
+                self.follow_placements()
                 swapped = self.follow()
             except Exception:
-                _log.exception("following the publication pointer failed")
+                _log.exception("following the publication failed")
                 continue
             if swapped:
-                gc.collect()
-                gc.freeze()
+                _settle()
+
+
+def _settle() -> None:
+    """Put all that lives now out of the collector's sight: a full collection would hold requests up for long."""
+    gc.collect()
+    gc.freeze()
 
 
 def _reason(error: Exception) -> str:
@@ -133,8 +188,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ArtifactError):
         return f"{Path(str(error.fields['path'])).name} {error.fields['reason']}"
     return f"cannot be read: {type(error).__name__}"
-
-
-def _placements(home: Home) -> Placements:
-    own = home.root / "placements.toml"
-    return read_placements(own if own.is_file() else Path(__file__).with_name("placements.toml"))

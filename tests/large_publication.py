@@ -33,6 +33,15 @@ def large_content(*, seed: int = 0, members: int = MEMBERS) -> Content:
                 "mean_gap": random.integers(5, 60, len(listed)).astype(float),
             }
         ),
+        price_bands=pd.DataFrame({"member_id": ids, "low": 0.5, "high": 1.5}),
+        discovery=pd.DataFrame(
+            {
+                "member_id": np.repeat(ids, 30),
+                "product_id": products[_distinct(random, members, 30)],
+                "score": random.uniform(size=members * 30),
+                "reason": "in_category",
+            }
+        ),
         bought=pd.DataFrame(
             {
                 "member_id": np.repeat(ids, 5),
@@ -62,6 +71,8 @@ def _products(ids: "np.ndarray") -> pd.DataFrame:
             "subcategory": [f"subcategory {i % (3 * CATEGORIES)}" for i in n],
             "brand": [f"brand {i % 97}" for i in n],
             "price": n % 50 + 0.5,
+            "price_level": (n % 20 + 1) / 10,
+            "consumable": 1.0,
             "stock": np.where(n % 20, 10.0, 0.0),
             "launched_day": np.where(n % 100, np.nan, AS_OF.number - 5.0),
             "delisted_day": np.nan,

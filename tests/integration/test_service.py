@@ -19,7 +19,7 @@ from recsys.core.config import Home
 from recsys.core.folders import current, point
 from recsys.store.packed import PackedStore
 from serving.endpoints import ENDPOINTS
-from serving.errors import MAX_BODY
+from serving.body import MAX_BODY
 from serving.online import NO_ROW
 from tests.publications import MEMBERS, PRODUCTS, content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving
@@ -337,7 +337,11 @@ def test_whoever_holds_the_service_in_process_gets_the_same_answers(home: Home) 
 def test_the_log_has_no_stack_trace(running: Running) -> None:
     log = running.log.read_text(encoding="utf-8")
     assert "Traceback" not in log
-    assert "refused publication 2025-04-01-broken" in log
+    told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert {"time", "level", "logger", "process", "message"} <= set(told[0])
+    refusals = [line["message"] for line in told if line["level"] == "error"]
+    assert any("refused publication 2025-04-01-broken" in message for message in refusals)
+    assert "会员" not in log
 
 
 def test_without_a_publication_the_service_starts_waits_and_then_answers(tmp_path: Path) -> None:
@@ -363,7 +367,7 @@ def test_a_worker_imports_nothing_heavy(home: Home) -> None:
         "from datetime import UTC, datetime\n"
         "service.state.online.read('x', datetime.now(UTC))\n"
         "assert service.state.ready\n"
-        "heavy = 'mlflow feast lightgbm implicit sklearn scipy pandas duckdb ibis pandera matplotlib sqlalchemy'\n"
+        "heavy = 'mlflow feast lightgbm implicit sklearn scipy pandas duckdb ibis pandera matplotlib'\n"
         "print([name for name in heavy.split() if name in sys.modules])\n"
         "service.state.stop()\n"
     )

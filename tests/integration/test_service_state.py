@@ -3,6 +3,7 @@ import dataclasses
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from recsys.answers.shapes import Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
-from recsys.core.errors import ConfigError, MissingError
+from recsys.core.errors import MissingError
 from recsys.core.folders import MANIFEST, POINTER, point
 from recsys.store.packed import PackedStore
 from serving.door import Door, Message, Receive, Scope, Send
@@ -32,6 +33,8 @@ class Counted:
         self.days: list[int] = []
         self.refusals = 0
         self.routes: list[str] = []
+        self.files: list[bool] = []
+        self.stores: dict[str, bool] = {}
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         assert endpoint
@@ -47,6 +50,12 @@ class Counted:
     def refused(self) -> None:
         self.refusals += 1
 
+    def placements(self, *, taken: bool) -> None:
+        self.files.append(taken)
+
+    def store(self, name: str, *, usable: bool) -> None:
+        self.stores[name] = usable
+
 
 class Failing(State):
     """A state that breaks in a way nobody foresaw."""
@@ -54,6 +63,7 @@ class Failing(State):
     def __init__(self, home: Home, watcher: Counted, error: Exception) -> None:
         super().__init__(home, watcher)
         self._error = error
+        self.keyring.read()
 
     @property
     def publication(self) -> Publication:
@@ -63,6 +73,13 @@ class Failing(State):
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
+
+
+def watching(home: Home, counted: Counted) -> State:
+    """A state that has read the keys, of which there are none."""
+    state = State(home, counted)
+    state.keyring.read()
+    return state
 
 
 async def behind(scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,18 +170,9 @@ def test_the_thread_follows_and_ends(home: Home) -> None:
         state.stop()
 
 
-def test_the_home_may_bring_its_own_placements(home: Home) -> None:
-    own = home.root / "placements.toml"
-    own.write_text('[shelf]\ntitle = "Shelf"\nsources = [{ name = "personal" }]\n')
-    assert set(State(home, Counted()).placements.placements) == {"shelf"}
-    own.write_text("[shelf]\n")
-    with pytest.raises(ConfigError, match=r"placements\.shelf"):
-        State(home, Counted())
-
-
 def test_the_door_answers_counts_and_passes_on(home: Home) -> None:
     counted = Counted()
-    state = State(home, counted)
+    state = watching(home, counted)
     write_publication(home.publications, content())
     state.follow()
     door = Door(state, counted, behind)
@@ -200,8 +208,8 @@ def test_a_caller_who_hangs_up_is_not_answered(home: Home) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = Door(State(home, counted), counted, behind)
-    asyncio.run(door({"type": "http", "path": "/recommend", "method": "POST"}, receive, send))
+    door = Door(watching(home, counted), counted, behind)
+    asyncio.run(door({"type": "http", "path": "/recommend", "method": "POST", "headers": []}, receive, send))
     assert not sent
     assert not counted.statuses
 
@@ -266,7 +274,7 @@ def test_whatever_cannot_be_read_is_a_refusal_and_never_a_crash(
 
 def test_the_api_page_is_built_once_a_publication_and_shows_a_placement_in_force(home: Home) -> None:
     (home.root / "placements.toml").write_text('[shelf]\ntitle = "Shelf"\nsources = [{ name = "personal" }]\n')
-    state = State(home, Counted())
+    state = watching(home, Counted())
     door = Door(state, Counted(), behind)
     bare = ask(door, "GET", "/docs.json").json()
     write_publication(home.publications, content())
@@ -281,21 +289,21 @@ def test_the_api_page_is_built_once_a_publication_and_shows_a_placement_in_force
 
 
 def test_other_methods_are_told_which_are_taken(home: Home) -> None:
-    door = Door(State(home, Counted()), Counted(), behind)
+    door = Door(watching(home, Counted()), Counted(), behind)
     assert ask(door, "PUT", "/recommend").headers["allow"] == "POST"
     assert ask(door, "PUT", "/members/a/predictions").headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("sent", [{"placement": "home", **{f"k{n}": 1 for n in range(20_000)}}, {"x" * 100_000: 1}])
 def test_an_answer_to_a_broken_request_is_short(home: Home, sent: dict[str, object]) -> None:
-    door = Door(State(home, Counted()), Counted(), behind)
+    door = Door(watching(home, Counted()), Counted(), behind)
     response = ask(door, "POST", "/recommend", json.dumps(sent).encode())
     assert response.status_code == 422
     assert len(response.content) < 1000
 
 
 def test_of_a_list_only_the_first_wrong_entry_is_built(home: Home) -> None:
-    door = Door(State(home, Counted()), Counted(), behind)
+    door = Door(watching(home, Counted()), Counted(), behind)
     for path, field in (("/recommend", "exclude"), ("/rank", "products")):
         sent = {"placement": "home", field: [1] * 200} if path == "/recommend" else {field: [1] * 200}
         assert ask(door, "POST", path, json.dumps(sent).encode()).json()["error"]["field"] == f"{field}.0"
@@ -303,7 +311,7 @@ def test_of_a_list_only_the_first_wrong_entry_is_built(home: Home) -> None:
 
 @pytest.mark.parametrize(("member", "status"), [("a" * 256, 404), ("a" * 257, 422), ("", 422)])
 def test_an_id_of_the_path_is_held_to_the_limits_of_ids(home: Home, member: str, status: int) -> None:
-    state = State(home, Counted())
+    state = watching(home, Counted())
     write_publication(home.publications, content())
     state.follow()
     response = ask(Door(state, Counted(), behind), "GET", f"/members/{member}/predictions")
@@ -319,7 +327,7 @@ class TestOnlineRows:
         PackedStore(home.online).write("member", row, keys=["member_id"], event="event_timestamp")
 
     def test_the_store_is_opened_when_it_appears(self, home: Home) -> None:
-        online = OnlineRows(home.online)
+        online = OnlineRows(home.online, Counted())
         assert online.read("a", self.AT) == (None, ABSENT)
         self.store(home, 1)
         row, note = online.read("a", self.AT)
@@ -330,11 +338,11 @@ class TestOnlineRows:
 
     def test_a_row_older_than_the_publication_is_not_taken(self, home: Home) -> None:
         self.store(home, 1)
-        assert OnlineRows(home.online).read("a", self.AT + timedelta(seconds=1)) == (None, STALE)
+        assert OnlineRows(home.online, Counted()).read("a", self.AT + timedelta(seconds=1)) == (None, STALE)
 
     def test_a_store_that_was_replaced_is_opened_anew(self, home: Home) -> None:
         self.store(home, 1)
-        online = OnlineRows(home.online)
+        online = OnlineRows(home.online, Counted())
         assert online.read("a", self.AT)[0] is not None
         other = Home(home.root / "other")
         self.store(other, 2)
@@ -351,12 +359,18 @@ class TestOnlineRows:
     ) -> None:
         home.online.mkdir(parents=True)
         (home.online / "data.mdb").write_bytes(b"x" * 8192)
-        online = OnlineRows(home.online)
+        online = OnlineRows(home.online, Counted())
         with caplog.at_level(logging.ERROR, logger="recsys.serving"):
             for _ in range(3):
                 assert online.read("a", self.AT) == (None, UNREADABLE)
+        assert online.trouble == "cannot be read: ArtifactError"
         assert len(caplog.records) == 1
         assert str(home.online) in caplog.text
         (home.online / "data.mdb").unlink()
         self.store(home, 3)
-        assert online.read("a", self.AT)[0] is not None
+        deadline = time.monotonic() + 10
+        while online.read("a", self.AT)[0] is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert online.trouble is None
+        online.stop()

@@ -1,0 +1,90 @@
+"""The placements in force: read from the home's file when it changes, or from the one that comes with the service."""
+
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.answers.policy import read_placements
+from recsys.core.config import Home
+from recsys.core.errors import ConfigError
+
+NAME = "placements.toml"
+
+_log = logging.getLogger("recsys.serving")
+_Look = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class WrongPlacements:
+    """Why a file was not taken: its first wrong setting, by name."""
+
+    setting: str
+    rule: str
+
+
+class PlacementsFile:
+    """Follows `placements.toml` in the home. A file that is wrong anywhere is refused whole and the old one goes on.
+
+    What was taken last is kept beside the process ids: a worker that starts while the file is wrong begins with that,
+    so all workers answer alike; without it, with the placements that come with the service.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._own = home.root / NAME
+        self._kept = home.run / f"taken-{NAME}"
+        self._looked: _Look | None = None
+        self.wrong: WrongPlacements | None = None
+        self.current = read_placements(Path(__file__).with_name(NAME))
+        if self._own.is_file():
+            self._begin()
+
+    def follow(self) -> bool:
+        """Take the file if it changed and is right; return whether it was looked into, and so taken or refused."""
+        look = _look(self._own)
+        if look == self._looked:
+            return False
+        self._looked = look
+        if look is None:
+            self.current, self.wrong = read_placements(Path(__file__).with_name(NAME)), None
+            _log.info("answering by the placements of the service, as the home's file is gone")
+            return True
+        try:
+            placements = read_placements(self._own)
+        except ConfigError as error:
+            self._refuse(error)
+            return True
+        self.current, self.wrong = placements, None
+        self._keep()
+        _log.info("answering by %d placements of the home's file", len(placements.placements))
+        return True
+
+    def _begin(self) -> None:
+        self.follow()
+        if self.wrong is not None and self._kept.is_file():
+            with contextlib.suppress(ConfigError):
+                self.current = read_placements(self._kept)
+
+    def _refuse(self, error: ConfigError) -> None:
+        setting, rule = str(error.fields["setting"]), str(error.fields["rule"])
+        inside = not Path(setting).is_absolute()
+        self.wrong = WrongPlacements(setting if inside else NAME, rule)
+        _log.error("refused %s: %s %s", NAME, self.wrong.setting, self.wrong.rule)
+
+    def _keep(self) -> None:
+        """Keep a copy; a home that cannot be written to does without."""
+        with contextlib.suppress(OSError):
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            part = self._kept.with_suffix(f".{os.getpid()}")
+            part.write_bytes(self._own.read_bytes())
+            part.replace(self._kept)
+
+
+def _look(path: Path) -> _Look | None:
+    """Return what tells one writing of a file from the next; None = there is no file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
