@@ -13,7 +13,7 @@ from recsys.answers.policy import Placements
 from recsys.answers.shapes import Recommendation
 from recsys.core.errors import RequestError
 from serving.auth import Gate
-from serving.body import HungUpError, Receive, read_body
+from serving.body import HungUpError, Message, Receive, read_body
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.errors import Headers, RefusedError, told
 from serving.openapi import PAGE, document
@@ -22,7 +22,6 @@ from serving.schemas import Id
 from serving.state import State, Watcher
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 

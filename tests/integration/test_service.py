@@ -18,8 +18,8 @@ from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
 from recsys.core.folders import current, point
 from recsys.store.packed import PackedStore
-from serving.endpoints import ENDPOINTS
 from serving.body import MAX_BODY
+from serving.endpoints import ENDPOINTS
 from serving.online import NO_ROW
 from tests.publications import MEMBERS, PRODUCTS, content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving

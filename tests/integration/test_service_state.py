@@ -19,7 +19,8 @@ from recsys.core.config import Home
 from recsys.core.errors import MissingError
 from recsys.core.folders import MANIFEST, POINTER, point
 from recsys.store.packed import PackedStore
-from serving.door import Door, Message, Receive, Scope, Send
+from serving.body import Message, Receive
+from serving.door import Door, Scope, Send
 from serving.online import ABSENT, NO_ROW, STALE, UNREADABLE, OnlineRows
 from serving.state import RETRY_POLLS, State
 from tests.publications import content, member_id
@@ -363,7 +364,6 @@ class TestOnlineRows:
         with caplog.at_level(logging.ERROR, logger="recsys.serving"):
             for _ in range(3):
                 assert online.read("a", self.AT) == (None, UNREADABLE)
-        assert online.trouble == "cannot be read: ArtifactError"
         assert len(caplog.records) == 1
         assert str(home.online) in caplog.text
         (home.online / "data.mdb").unlink()
@@ -372,5 +372,4 @@ class TestOnlineRows:
         while online.read("a", self.AT)[0] is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert online.trouble is None
         online.stop()
