@@ -29,13 +29,9 @@ class Rows:
 
     def take(self, mask: "np.ndarray") -> Self:
         """Keep the rows where the boolean (n,) mask is true."""
-        return type(self)(
-            self.task,
-            self.as_of,
-            self.keys[mask].reset_index(drop=True),
-            self.values[mask].reset_index(drop=True),
-            self.specs,
-        )
+        keys, values = self.keys[mask], self.values[mask]
+        keys.index = values.index = pd.RangeIndex(len(keys))  # in place: reset_index would copy them once more
+        return type(self)(self.task, self.as_of, keys, values, self.specs)
 
 
 @dataclass(frozen=True)

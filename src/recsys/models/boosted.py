@@ -13,6 +13,7 @@ from recsys.core.errors import ArtifactError
 from recsys.core.frames import Rows
 from recsys.models.encoding import Encoder, Floats, Matrix
 
+BIN_ROWS = 20_000  # that decide where a feature's bins end; more move hardly any end and take several times as long
 MANY_CELLS = 5_000_000  # rows x features from which a second core is worth its waiting
 
 
@@ -175,6 +176,7 @@ def _parameters(config: BoosterConfig, objective: Objective, threads: int) -> di
         "bagging_fraction": config.row_share,
         "bagging_freq": 1,
         "max_bin": config.bins,
+        "bin_construct_sample_cnt": BIN_ROWS,
         "cat_smooth": config.smoothing,
         "cat_l2": config.smoothing,
         "min_data_per_group": config.group_rows,

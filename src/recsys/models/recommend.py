@@ -44,9 +44,9 @@ class RecommendConfig(RankerConfig):
     novelty_rows: rows that teach them.
     """
 
-    booster: BoosterConfig = BoosterConfig(rounds=120, leaves=31, learning_rate=0.05, min_leaf=100)
+    booster: BoosterConfig = BoosterConfig(rounds=60, leaves=31, learning_rate=0.1, min_leaf=100)
     novelty_booster: BoosterConfig = BoosterConfig(
-        rounds=80, leaves=15, learning_rate=0.05, min_leaf=300, feature_share=0.4
+        rounds=40, leaves=15, learning_rate=0.1, min_leaf=300, feature_share=0.4
     )
     novelty_rows: int = 200_000
 
@@ -57,6 +57,8 @@ class RecommendConfig(RankerConfig):
         booster = BoosterConfig(**{**self.novelty_booster.model_dump(), **shared})
         return RankerConfig(
             booster=booster,
+            features=self.features,
+            screen=self.screen,
             linear_share=self.linear_share,
             penalty=self.penalty,
             foremost=None,

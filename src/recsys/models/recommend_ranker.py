@@ -10,9 +10,10 @@ from recsys.core.frames import Example, Rows, TrainingSet
 from recsys.models.blend import Blend, Parts
 from recsys.models.boosted import Boosted, BoosterConfig, grow
 from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, take, with_rows
-from recsys.models.encoding import Encoder, Floats, numbers
+from recsys.models.encoding import Encoder, Floats
 from recsys.models.linear import Linear, fit_linear
 from recsys.models.sampling import list_weights, thin_negatives
+from recsys.models.screening import strongest
 
 TOP = 10
 
@@ -21,6 +22,8 @@ class RankerConfig(Settings):
     """Choices of one ranker.
 
     booster: how its trees grow.
+    features: features kept, those with the largest gain in a quick first ensemble on the regression's rows.
+    screen: how the trees of that first ensemble grow.
     linear_share: weight of the regression in the mean of the log-odds, in [0, 1].
     penalty: of the regression's squared weights.
     foremost: a member's rows that teach, the first so many by the TIFU score, as hardly anything below them enters a
@@ -31,11 +34,13 @@ class RankerConfig(Settings):
     """
 
     booster: BoosterConfig
+    features: int = Field(default=60, ge=1)
+    screen: BoosterConfig = BoosterConfig(rounds=25, leaves=15, learning_rate=0.2, min_leaf=50, bins=31)
     linear_share: float = Field(default=0.5, ge=0, le=1)
     penalty: float = Field(default=5.0, gt=0)
     foremost: int | None = Field(default=80, ge=1)
     max_rows: int = Field(default=600_000, ge=100)
-    linear_rows: int = Field(default=120_000, ge=100)
+    linear_rows: int = Field(default=60_000, ge=100)
     folds: int = Field(default=3, ge=2)
 
 
@@ -98,18 +103,17 @@ class _Taught:
 
 
 def _mixed(training: TrainingSet, config: RankerConfig) -> Blend:
-    """Fit both parts on the rows that teach; text features are left out.
+    """Fit both parts on the rows that teach and the features that gain most; text features are left out.
 
     What an item and its kin are worth to a member stands in the numbers, and trees that split names take several times
     as long.
     """
     training = _telling(training, config.foremost)
-    specs = numbers(training.specs)
     many = _draw(training, config.max_rows, config.booster.seed)
     few = _draw(training, config.linear_rows, config.booster.seed)
+    specs = strongest(training.specs, few.frames, few.y, few.weight, config.screen, keep=config.features)
     trees = grow(Encoder.learn(specs, many.frames), many.frames, many.y, config.booster, many.weight)
-    encoder = Encoder.learn(specs, few.frames)
-    linear = fit_linear(encoder, few.frames, few.y, few.weight, penalty=config.penalty)
+    linear = fit_linear(Encoder.learn(specs, few.frames), few.frames, few.y, few.weight, penalty=config.penalty)
     return Blend(Parts(trees, linear), config.linear_share)
 
 

@@ -14,8 +14,9 @@ from recsys.core.frames import Example, Rows, Scores, TrainingSet
 from recsys.core.task import FeatureSpec, Task, View
 from recsys.models.boosted import Binned, Boosted, BoosterConfig
 from recsys.models.calibration import EDGE, Calibrator, Predictor, fit_calibrator, predict_held_out, with_rows
-from recsys.models.encoding import Encoder, Floats, numbers
+from recsys.models.encoding import Encoder, Floats
 from recsys.models.sampling import thin
+from recsys.models.screening import strongest
 from recsys.models.storage import Stored, load_model, save_model
 from recsys.models.survival import Curves, fit_frailty, rearranged
 
@@ -174,18 +175,19 @@ class RepurchaseTrainer:
         outcomes = (_outcome(training.y, knot) for knot in knots)
         return tuple(binned.grow(y, seen.astype(np.float64)) for seen, y in outcomes)
 
-    def _strongest(self, training: TrainingSet, knots: tuple[int, ...]) -> list[FeatureSpec]:
+    def _strongest(self, training: TrainingSet, knots: tuple[int, ...]) -> tuple[FeatureSpec, ...]:
         """Choose the features that gain most for the knot that is scored, and those of life stages."""
-        specs = list(numbers(training.specs))
-        if len(specs) <= self.config.features:
-            return specs
         few = thin(training, self.config.screen_rows, seed=self.config.booster.seed)
-        parts = [example.rows.values for example in few.examples]
-        encoder = Encoder.learn(specs, parts)
         seen, y = _outcome(few.y, _scored(knots))
-        quick = Binned(encoder, encoder.encode(parts), self.config.booster).grow(y, seen.astype(np.float64))
-        kept = {*list(quick.gain())[: self.config.features], *LIFE_STAGE}
-        return [spec for spec in specs if spec.name in kept]
+        return strongest(
+            training.specs,
+            [example.rows.values for example in few.examples],
+            y,
+            seen.astype(np.float64),
+            self.config.booster,
+            keep=self.config.features,
+            always=LIFE_STAGE,
+        )
 
     def _predictor(self, training: TrainingSet, knots: tuple[int, ...]) -> Predictor:
         boosted = self._grow(training, knots)

@@ -23,6 +23,8 @@ def thin_negatives(training: TrainingSet, max_rows: int, *, seed: int) -> tuple[
     rows = sum(len(example.rows) for example in training.examples)
     positives = sum(int((example.labels.y["y"] == 1).sum()) for example in training.examples)
     share = min(1.0, max(max_rows - positives, positives) / max(1, rows - positives))
+    if share == 1:
+        return training, tuple(np.ones(len(example.rows)) for example in training.examples)
     kept, weights = [], []
     for example in training.examples:
         positive = example.labels.y["y"].to_numpy() == 1
