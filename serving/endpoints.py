@@ -1,8 +1,8 @@
 """The endpoints: one entry each, from which routing, validation and the API page are made."""
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,12 +13,16 @@ from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.policy import Placements
 from recsys.answers.rank import rank
-from recsys.answers.recommend import recommend
+from recsys.answers.recommend import Answered
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.store.keys import Role
+from serving.events_endpoint import take_events
+from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
+from serving.recommending import recommendation, recommendation_json
 from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
 from serving.state import State
+from serving.stock_endpoint import take_stock
 
 CARD = CardSettings()
 Body = dict[str, Any]
@@ -37,6 +41,7 @@ class Endpoint:
         seconds. A handler that is not in a thread may return an awaitable.
     body_optional: GET is taken too, and POST without a body.
     status: of an answer that is no failure.
+    at_once: gives what `handle` does as JSON, at less cost; None = `handle` and an encoder do.
     """
 
     name: str
@@ -51,11 +56,7 @@ class Endpoint:
     within: float = 2.0
     body_optional: bool = False
     status: int = 200
-
-
-def _recommend(state: State, request: RecommendRequest, _: str) -> Recommendation:
-    identity = secrets.token_hex(12)
-    return recommend(state.publication, state.placements, request.ask(), recommendation_id=identity)
+    at_once: Callable[[State, Any, str], Answered] | None = None
 
 
 def _rank(state: State, request: RankRequest, _: str) -> Ranking:
@@ -63,11 +64,11 @@ def _rank(state: State, request: RankRequest, _: str) -> Ranking:
 
 
 def _similar(state: State, request: NeighboursRequest, _: str) -> Neighbours:
-    return similar(state.publication, request.product_id, k=request.k)
+    return similar(state.desk, request.product_id, k=request.k)
 
 
 def _bought_together(state: State, request: NeighboursRequest, _: str) -> Neighbours:
-    return bought_together(state.publication, request.product_id, k=request.k)
+    return bought_together(state.desk, request.product_id, k=request.k)
 
 
 def _predictions(state: State, _: PredictionsRequest, member_id: str) -> MemberCard:
@@ -77,6 +78,19 @@ def _predictions(state: State, _: PredictionsRequest, member_id: str) -> MemberC
 
 def _preview(state: State, request: AudienceRequest, _: str) -> AudiencePreview:
     return preview(state.publication, request.ask())
+
+
+def _events(state: State, request: EventsRequest, _: str) -> Awaitable[EventsAnswer]:
+    return take_events(state.intake, request)
+
+
+def _stock(state: State, request: StockRequest, _: str) -> Awaitable[StockAnswer]:
+    publication = state.publication if state.ready else None
+    return take_stock(
+        state.intake,
+        request,
+        lambda product_id: publication is not None and publication.products.row(product_id) is not None,
+    )
 
 
 def example_member(publication: Publication) -> str | None:
@@ -98,6 +112,18 @@ def _product(publication: Publication, _: Placements) -> Body | None:
     return {"product_id": products[0], "k": 5} if products else None
 
 
+def _event(publication: Publication, _: Placements) -> Body | None:
+    products = _products(publication, 1)
+    member_id, now = example_member(publication), datetime.now(UTC)
+    view = {"event_id": f"example-{now.timestamp()}", "type": "view", "occurred_at": now.isoformat()}
+    return {"events": [{**view, "member_id": member_id, "product_id": products[0]}]} if products and member_id else None
+
+
+def _level(publication: Publication, _: Placements) -> Body | None:
+    products = _products(publication, 1)
+    return {"products": [{"product_id": products[0], "stock": 10}]} if products else None
+
+
 def _members_and_products(publication: Publication, _: Placements) -> Body | None:
     products = _products(publication, 5)
     return {"member_id": example_member(publication), "products": products} if products else None
@@ -110,8 +136,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Items for a member at a placement",
         RecommendRequest,
         Recommendation,
-        _recommend,
+        recommendation,
         _place,
+        at_once=recommendation_json,
     ),
     Endpoint("rank", "/rank", "Put a list in a member's order", RankRequest, Ranking, _rank, _members_and_products),
     Endpoint(
@@ -155,6 +182,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         role=Role.OPS,
         in_thread=True,
     ),
+    Endpoint(
+        "events",
+        "/events",
+        "Tell what members and visitors did",
+        EventsRequest,
+        EventsAnswer,
+        _events,
+        _event,
+        status=202,
+    ),
+    Endpoint("stock", "/products/stock", "Tell what is in stock", StockRequest, StockAnswer, _stock, _level),
 )
 
 BY_NAME: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}

@@ -87,12 +87,18 @@ def told(error: Exception) -> Told:
             return Told(500, Failure(None, "failed inside the service; its log says why"))
 
 
-def _validation(error: ValidationError) -> Told:
+def first_broken(error: ValidationError) -> Failure:
+    """Tell the first rule that is broken, in the words that callers see."""
     broken = error.error_count()
     if broken > MAX_BROKEN:  # to list them all would hold up every other request
-        return Told(422, Failure("body", f"breaks {broken} rules"))
+        return Failure("body", f"breaks {broken} rules")
     first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return Told(400, Failure.of("body", first["msg"]))
     where = ".".join(str(part) for part in first["loc"]) or "body"
-    return Told(422, Failure.of(where, WORDS.get(first["type"], first["msg"])))
+    return Failure.of(where, WORDS.get(first["type"], first["msg"]))
+
+
+def _validation(error: ValidationError) -> Told:
+    told = first_broken(error)
+    if error.error_count() == 1 and error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+        return Told(400, Failure("body", told.rule))
+    return Told(422, told)

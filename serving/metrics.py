@@ -1,8 +1,13 @@
 """What the service counts, in the registry that BentoML's /metrics reads."""
 
+from collections.abc import Sequence
+
 import prometheus_client as prometheus
 
-from recsys.answers.shapes import Recommendation
+from recsys.answers.recommend import Answered
+from recsys.store.events import Event
+from recsys.store.live_fold import Credit
+from serving.live_metrics import LiveMetrics
 
 BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 
@@ -41,6 +46,7 @@ class Metrics:
             "Resident memory of the largest live worker",
             multiprocess_mode="livemax",
         )
+        self._live = LiveMetrics()
         self._children: Children = {}
         self._timers: dict[str, prometheus.Histogram] = {}
         self._route_children: Children = {}
@@ -55,7 +61,7 @@ class Metrics:
             timer = self._timers[endpoint] = self._seconds.labels(endpoint)
         timer.observe(seconds)
 
-    def recommended(self, answer: Recommendation) -> None:
+    def recommended(self, answer: Answered) -> None:
         """Count how a recommendation was reached."""
         _child(self._route_children, self._routes, (answer.placement, answer.route)).inc()
         for fallback in answer.fallbacks:
@@ -80,6 +86,14 @@ class Metrics:
         if not usable and name not in self._lost:
             self._losses.labels(name).inc()
         (self._lost.discard if usable else self._lost.add)(name)
+
+    def recorded(self, events: Sequence[Event], owed: Sequence[Credit], *, duplicates: int) -> None:
+        """Count events that were recorded."""
+        self._live.recorded(events, owed, duplicates=duplicates)
+
+    def events_refused(self, n: int) -> None:
+        """Count events that break a rule."""
+        self._live.events_refused(n)
 
     def collected(self, seconds: float) -> None:
         """Count a full collection."""

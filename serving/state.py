@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from recsys.answers.desk import Desk
 from recsys.answers.policy import Placements
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
@@ -15,6 +16,8 @@ from recsys.core.folders import POINTER, current
 from recsys.store.live import LiveReader
 from recsys.store.live_layout import place
 from serving.breaker import StoreWatcher
+from serving.events_intake import EventIntake, Tally
+from serving.front import Front
 from serving.keyring import Keyring
 from serving.live_reads import LiveReads
 from serving.online import OnlineRows
@@ -22,6 +25,8 @@ from serving.placements_file import PlacementsFile
 
 POLL_SECONDS = 0.5
 RETRY_POLLS = 20
+MAX_UNKNOWN = 20
+"""So many names that the placements have and the publication has not are told."""
 
 _log = logging.getLogger("recsys.serving")
 
@@ -34,8 +39,8 @@ class Refusal:
     reason: str
 
 
-class Watcher(StoreWatcher, Protocol):
-    """Is told of every publication, and every file of placements, that was taken or refused, and of lost stores."""
+class Watcher(StoreWatcher, Tally, Protocol):
+    """Is told of every publication and file of placements that was taken or refused, of lost stores and of events."""
 
     def swapped(self, as_of_number: int) -> None:
         """Hear that a publication is answered from now."""
@@ -61,15 +66,25 @@ class State:
     def __init__(self, home: Home, watcher: Watcher) -> None:
         self.online = OnlineRows(home.online, watcher)
         self.live = LiveReads(LiveReader(home.live), place(home.live)[0], watcher)
+        self.intake = EventIntake(home, self.zone, watcher)
         self.keyring = Keyring(home.database, lambda readable: watcher.store("keys", usable=readable))
         self.refusal: Refusal | None = None
-        self._placements = PlacementsFile(home)
+        self._publication: Publication | None = None
+        self._front = Front(self.live)
+        self._placements = PlacementsFile(home, self._lay)
         self._root = home.publications
         self._watcher = watcher
-        self._publication: Publication | None = None
         self._skips = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="publication", daemon=True)
+
+    @property
+    def desk(self) -> Desk:
+        """The desk to answer a request at; take it once a request. `MissingError` when nothing was ever published."""
+        desk = self._front.desk()
+        if desk is None:
+            raise MissingError("publication", "recsys publish")
+        return desk
 
     @property
     def publication(self) -> Publication:
@@ -89,16 +104,22 @@ class State:
         """Whether there is a publication to answer from."""
         return self._publication is not None
 
+    def zone(self) -> str:
+        """Return the mall's time zone; without a publication it is not known, and days are cut in UTC."""
+        publication = self._publication
+        return "UTC" if publication is None else publication.as_of.zone
+
     def readiness(self) -> dict[str, Any]:
         """Tell what is answered from, what was refused, and which stores answers do without."""
         publication, wrong = self._publication, self._placements.wrong
-        keys = self.keyring.known
+        desk, keys = self._front.laid, self.keyring.known
         return {
             "ready": publication is not None,
             "publication": None if publication is None else publication.name,
             "as_of": None if publication is None else str(publication.as_of),
             "refused": None if self.refusal is None else asdict(self.refusal),
             "placements_refused": None if wrong is None else asdict(wrong),
+            "placements_unknown": () if desk is None else desk.unknown[:MAX_UNKNOWN],
             "without": {
                 name: reason
                 for name, reason in (
@@ -116,6 +137,7 @@ class State:
         self.keyring.start()
         self.follow()
         self.live.look()
+        self.intake.start()
         _settle()
         self._thread.start()
 
@@ -124,6 +146,7 @@ class State:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.intake.stop()
         self.live.stop()
         self.online.stop()
         self.keyring.stop()
@@ -144,6 +167,7 @@ class State:
             return False
         try:
             publication = Publication.open(folder)
+            self._front.lay(publication, self.placements)
         except Exception as error:
             return self._refuse(folder.name, error)
         self._publication, self.refusal = publication, None
@@ -155,6 +179,11 @@ class State:
         """Take the file of placements if it changed and is right."""
         if self._placements.follow():
             self._watcher.placements(taken=self._placements.wrong is None)
+
+    def _lay(self, placements: Placements) -> None:
+        """Answer by other placements, as soon as there is something to answer from."""
+        if self._publication is not None:
+            self._front.lay(self._publication, placements)
 
     def _refuse(self, name: str, error: Exception) -> bool:
         refusal = Refusal(name, _reason(error))

@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
 from recsys.core.errors import MissingError
 from recsys.core.folders import MANIFEST, POINTER, point
+from recsys.store.events import Event
+from recsys.store.live_fold import Credit
 from recsys.store.packed import PackedStore
 from serving.body import Message, Receive
 from serving.door import Door, Scope, Send
@@ -36,6 +38,7 @@ class Counted:
         self.routes: list[str] = []
         self.files: list[bool] = []
         self.stores: dict[str, bool] = {}
+        self.events = self.duplicates = self.events_broken = 0
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         assert endpoint
@@ -56,6 +59,13 @@ class Counted:
 
     def store(self, name: str, *, usable: bool) -> None:
         self.stores[name] = usable
+
+    def recorded(self, events: Sequence[Event], owed: Sequence[Credit], *, duplicates: int) -> None:
+        self.events += len(events)
+        self.duplicates += duplicates
+
+    def events_refused(self, n: int) -> None:
+        self.events_broken += n
 
 
 class Failing(State):

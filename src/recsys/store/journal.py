@@ -29,10 +29,15 @@ _log = logging.getLogger("recsys.store")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of recording events: ids of those that were new, and the credits of these."""
+    """What came of recording events: those that were new, and the credits of these as far as they are known at once."""
 
-    accepted: frozenset[str]
+    events: tuple[Event, ...]
     credits: tuple[Credit, ...]
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """Ids of the events that were new."""
+        return frozenset(event.event_id for event in self.events)
 
 
 class Journal:
@@ -65,7 +70,7 @@ class Journal:
             with self._engine.begin() as connection:
                 appended = log.append(connection, list(unique.values()))
             owed = self._lay(txn, appended, zone)
-        return Recorded(frozenset(event.event_id for event in appended.events), owed)
+        return Recorded(appended.events, owed)
 
     def restock(self, pieces: Mapping[str, float], at: float) -> int:
         """Set the stock of products, told at an instant (UTC seconds); return the version that has it."""
