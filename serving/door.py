@@ -10,7 +10,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from recsys.answers.policy import Placements
-from recsys.answers.shapes import Recommendation
+from recsys.answers.recommend import Answered
 from recsys.core.errors import RequestError
 from serving.auth import Gate
 from serving.body import HungUpError, Message, Receive, read_body
@@ -39,23 +39,24 @@ class Counting(Watcher, Protocol):
         """Count one request."""
         ...
 
-    def recommended(self, answer: Recommendation) -> None:
+    def recommended(self, answer: Answered) -> None:
         """Count how a recommendation was reached."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """An endpoint and what is known of it before any request. methods: those it takes."""
+    """An endpoint and what is known of it before any request. methods: those it takes. handle: the cheapest way."""
 
     endpoint: Endpoint
+    handle: Callable[[State, Any, str], Any]
     methods: tuple[str, ...]
     by_member: bool
 
     @classmethod
     def to(cls, endpoint: Endpoint) -> "_Route":
         methods = ("GET", "POST") if endpoint.body_optional else ("POST",)
-        return cls(endpoint, methods, MEMBER in endpoint.path)
+        return cls(endpoint, endpoint.at_once or endpoint.handle, methods, MEMBER in endpoint.path)
 
     def check_method(self, method: str) -> None:
         if method not in self.methods:
@@ -114,9 +115,12 @@ class Door:
                 answer = await self._handled(route, member_id, scope, receive)
             finally:
                 self._load.leave()
-            status, content = endpoint.status, orjson.dumps(answer)
-            if isinstance(answer, Recommendation):
+            if isinstance(answer, Answered):
+                content = answer.body
                 self._metrics.recommended(answer)
+            else:
+                content = orjson.dumps(answer)
+            status = endpoint.status
         except HungUpError:
             return
         except Exception as error:
@@ -140,7 +144,7 @@ class Door:
         request = endpoint.request.model_validate_json(body)
         if endpoint.in_thread:
             return await self._threads.run(endpoint.handle, self._state, request, member_id, within=endpoint.within)
-        answer = endpoint.handle(self._state, request, member_id)
+        answer = route.handle(self._state, request, member_id)
         return await answer if inspect.isawaitable(answer) else answer
 
     def _member_route(self, path: str) -> tuple[_Route | None, str]:

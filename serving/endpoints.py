@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -17,6 +17,7 @@ from recsys.answers.recommend import Answered
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.store.keys import Role
+from serving.call import Call
 from serving.events_endpoint import take_events
 from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
 from serving.recommending import recommendation, recommendation_json
@@ -32,13 +33,16 @@ Body = dict[str, Any]
 class Endpoint:
     """One address that answers.
 
-    name: label in metrics and operation id. path: with `{member_id}` where the id stands.
-    request: the model of the body. answer: the type that comes back, which is also its schema.
-    handle: state, request, member id of the path (empty when the path has none) -> answer.
+    name: label in metrics and operation id. path: may have one name in braces, such as `{member_id}`, which an id
+        stands for; a path without wins over one with.
+    request: the model of the body; with the method GET, of the query, where a list is a name given several times.
+    answer: the type that comes back, which is also its schema; `Download` = a file.
+    handle: state, request, call -> answer.
     example: a body that works on a publication and the placements in force; None when there is nothing to show.
     role: the lowest one that may call it.
     in_thread: it may take longer than a few milliseconds and must not hold up others; it is given up after `within`
         seconds. A handler that is not in a thread may return an awaitable.
+    method: GET or POST; endpoints may share a path when their methods differ.
     body_optional: GET is taken too, and POST without a body.
     status: of an answer that is no failure.
     at_once: gives what `handle` does as JSON, at less cost; None = `handle` and an encoder do.
@@ -49,42 +53,43 @@ class Endpoint:
     summary: str
     request: type[BaseModel]
     answer: type[Any]
-    handle: Callable[[State, Any, str], Any]
+    handle: Callable[[State, Any, Call], Any]
     example: Callable[[Publication, Placements], Body | None]
     role: Role = Role.MALL
     in_thread: bool = False
     within: float = 2.0
+    method: Literal["GET", "POST"] = "POST"
     body_optional: bool = False
     status: int = 200
-    at_once: Callable[[State, Any, str], Answered] | None = None
+    at_once: Callable[[State, Any, Call], Answered] | None = None
 
 
-def _rank(state: State, request: RankRequest, _: str) -> Ranking:
+def _rank(state: State, request: RankRequest, _: Call) -> Ranking:
     return rank(state.publication, request.member_id, request.products, personalised=request.personalised)
 
 
-def _similar(state: State, request: NeighboursRequest, _: str) -> Neighbours:
+def _similar(state: State, request: NeighboursRequest, _: Call) -> Neighbours:
     return similar(state.desk, request.product_id, k=request.k)
 
 
-def _bought_together(state: State, request: NeighboursRequest, _: str) -> Neighbours:
+def _bought_together(state: State, request: NeighboursRequest, _: Call) -> Neighbours:
     return bought_together(state.desk, request.product_id, k=request.k)
 
 
-def _predictions(state: State, _: PredictionsRequest, member_id: str) -> MemberCard:
+def _predictions(state: State, _: PredictionsRequest, call: Call) -> MemberCard:
     publication = state.publication
-    return member_card(publication, member_id, state.online.read, CARD)
+    return member_card(publication, call.item, state.online.read, CARD)
 
 
-def _preview(state: State, request: AudienceRequest, _: str) -> AudiencePreview:
+def _preview(state: State, request: AudienceRequest, _: Call) -> AudiencePreview:
     return preview(state.publication, request.ask())
 
 
-def _events(state: State, request: EventsRequest, _: str) -> Awaitable[EventsAnswer]:
+def _events(state: State, request: EventsRequest, _: Call) -> Awaitable[EventsAnswer]:
     return take_events(state.intake, request)
 
 
-def _stock(state: State, request: StockRequest, _: str) -> Awaitable[StockAnswer]:
+def _stock(state: State, request: StockRequest, _: Call) -> Awaitable[StockAnswer]:
     publication = state.publication if state.ready else None
     return take_stock(
         state.intake,

@@ -3,10 +3,11 @@
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.answers.policy import read_placements
+from recsys.answers.policy import Placements, read_placements
 from recsys.core.config import Home
 from recsys.core.errors import ConfigError
 
@@ -31,7 +32,9 @@ class PlacementsFile:
     so all workers answer alike; without it, with the placements that come with the service.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, try_out: Callable[[Placements], None]) -> None:
+        """Take the home, and what is done with placements before they are taken: what it raises refuses them."""
+        self._try_out = try_out
         self._own = home.root / NAME
         self._kept = home.run / f"taken-{NAME}"
         self._looked: _Look | None = None
@@ -48,12 +51,17 @@ class PlacementsFile:
         self._looked = look
         if look is None:
             self.current, self.wrong = read_placements(Path(__file__).with_name(NAME)), None
+            self._try_out(self.current)
             _log.info("answering by the placements of the service, as the home's file is gone")
             return True
         try:
             placements = read_placements(self._own)
+            self._try_out(placements)
         except ConfigError as error:
             self._refuse(error)
+            return True
+        except Exception as error:
+            self._refuse(ConfigError(NAME, f"cannot be answered by: {type(error).__name__}"))
             return True
         self.current, self.wrong = placements, None
         self._keep()

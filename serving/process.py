@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 SWITCH_SECONDS = 0.0005
 """Threads that read publications and write events give way to requests after so long at most."""
+COLLECT_AFTER = (20_000, 20, 100)
+"""Objects made before the youngest are collected, and so on: an answer makes hundreds, and hardly a cycle among them."""
 LOOK_SECONDS = 1.0
 OLDEST = 2
 
@@ -30,6 +32,7 @@ class ProcessWatcher(Protocol):
 def watch_process(watcher: ProcessWatcher) -> None:
     """Let requests go before background work, and report full collections and memory from now on."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(*COLLECT_AFTER)
     collections: deque[float] = deque()
     began = 0.0
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
+from recsys.answers.ask import Ask, Filters
 from recsys.answers.audiences import AudienceAsk
-from recsys.answers.recommend import Ask, Filters
 
 MAX_K = 200
 MAX_PRODUCTS = 500

@@ -2,6 +2,7 @@
 """The BentoML service: BentoML runs the processes, builds the bento and serves health and metrics; our door answers."""
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from recsys.answers.audience_shapes import AudiencePreview
 from recsys.answers.shapes import Neighbours, Ranking, Recommendation
 from recsys.core.config import Home
 from serving import logs
+from serving.call import HERE, Call
 from serving.door import App, Door
-from serving.endpoints import BY_NAME
+from serving.endpoints import BY_NAME, ENDPOINTS, Endpoint
+from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
 from serving.process import watch_process
 from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest
 from serving.state import State
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 class DoorService(bentoml.Service):
     """A service whose app stands behind our door; made once in every worker."""
+
+    endpoints: Sequence[Endpoint] = ENDPOINTS
 
     @cached_property
     def metrics(self) -> "Metrics":
@@ -40,7 +45,7 @@ class DoorService(bentoml.Service):
         """Build the worker's app."""
         logs.configure()
         watch_process(self.metrics)
-        return Door(self.state, self.metrics, super().to_asgi(is_main=is_main))
+        return Door(self.state, self.metrics, super().to_asgi(is_main=is_main), self.endpoints)
 
     def __call__(self) -> "Api":
         """Make BentoML's instance of the API and begin to follow the publication."""
@@ -83,20 +88,32 @@ class Api:
         """Size and expectation of an audience."""
         return self._answer("audience_preview", request)
 
+    @bentoml.api(route="/events")
+    async def events(self, request: EventsRequest, /) -> EventsAnswer:
+        """Tell what members and visitors did."""
+        return await self._answer("events", request)
+
+    @bentoml.api(route="/products/stock")
+    async def stock(self, request: StockRequest, /) -> StockAnswer:
+        """Tell what is in stock."""
+        return await self._answer("stock", request)
+
     @bentoml.on_shutdown
     def stop(self) -> None:
         """End the following of the publication."""
         self.state.stop()
 
     def _answer(self, name: str, request: Any) -> Any:
-        return BY_NAME[name].handle(self.state, request, "")
+        return BY_NAME[name].handle(self.state, request, Call("", HERE))
 
 
-service = bentoml.service(
-    name="recsys",
-    service_class=DoorService,
-    workers=int(os.environ.get("RECSYS_WORKERS", "1")),
-    traffic={"timeout": 10},
-    logging={"access": {"enabled": False}},
-    metrics={"enabled": True},
-)(Api)
+OPTIONS: dict[str, Any] = {
+    "name": "recsys",
+    "workers": int(os.environ.get("RECSYS_WORKERS", "1")),
+    "traffic": {"timeout": 10},
+    "logging": {"access": {"enabled": False}},
+    "metrics": {"enabled": True},
+}
+"""How BentoML runs the service."""
+
+service = bentoml.service(service_class=DoorService, **OPTIONS)(Api)
