@@ -19,14 +19,13 @@ from pydantic import (
 from recsys.answers.identity import MAX_LENGTH, parse
 from recsys.answers.shapes import DESCRIBED
 from recsys.core.errors import RequestError
-from recsys.store.events import Event, EventType
+from recsys.store.events import AHEAD_SECONDS, Event, EventType
 from serving.errors import Failure, first_broken
 from serving.schemas import MAX_ID, Many
 
 MAX_EVENTS = 500
 MAX_PRODUCTS = 500
 MAX_QUERY = 500
-AHEAD_SECONDS = 3600.0
 OLDEST = 946_684_800.0
 """The year 2000, in UTC seconds: a clock that is further back was never set."""
 

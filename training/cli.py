@@ -238,6 +238,26 @@ def retrain(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
 
 
 @app.command()
+def attribution(
+    first: Annotated[str, typer.Option("--from", help="The first mall day; default: 28 days before --to.")] = "",
+    end: Annotated[str, typer.Option("--to", help="The day after the last one; default: tomorrow.")] = "",
+    window_days: Annotated[int, typer.Option(min=1, max=30, help="Days in which a purchase is owed.")] = 7,
+) -> None:
+    """Tell what recommendations brought: click-through, conversion and money by placement, variant and model."""
+    from training.attribution import run_attribution
+
+    run_attribution(_workspace(), first, end, window_days)
+
+
+@app.command()
+def events(out: Annotated[Path, typer.Option(help="The parquet file to write.")] = Path("events.parquet")) -> None:
+    """Write the events that the service was told, in the form that `ingest` takes."""
+    from training.events import run_events
+
+    run_events(_workspace(), out)
+
+
+@app.command()
 def serve(
     port: Port = 3000,
     *,

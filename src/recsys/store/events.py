@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 from recsys.store.database import Base
 
 MICROS = 1_000_000
+AHEAD_SECONDS = 3600.0
+"""An event may have happened so much later than it was received, by the clock of who reports it."""
 LOCK = 0x7265_6373
 """Key of the lock under which Postgres numbers events, so that numbers rise in the order of commits."""
 
