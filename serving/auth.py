@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from recsys.store.keys import Key, Role, split_key
+from serving.call import HERE, Caller
 from serving.errors import RefusedError
 from serving.keyring import Keyring
 
@@ -46,20 +47,21 @@ class Gate:
         self._keyring = keyring
         self._buckets: dict[str, Bucket] = {}
 
-    def admit(self, scope: MutableMapping[str, Any], needed: Role) -> None:
-        """Return when the caller may call what needs a role; `RefusedError` 401, 403, 429 or 503 says why not."""
+    def admit(self, scope: MutableMapping[str, Any], needed: Role) -> Caller:
+        """Return who calls, when they may call what needs a role; `RefusedError` 401, 403, 429 or 503 says why not."""
         known = self._keyring.known
         if known is None:
             raise RefusedError(503, None, NOT_READ, retry_after=1)
         if not known.any_made:
             if not _on_this_machine(scope):
                 raise RefusedError(401, HEADER, NO_KEYS, headers=ASK)
-            return
+            return HERE
         key = _key(scope, known.standing)
         if not key.role.covers(needed):
             raise RefusedError(403, HEADER, f"this needs a key of the role {needed} or above; yours is {key.role}")
         if key.per_second is not None:
             self._take(key.key_id, key.per_second)
+        return Caller(key.key_id, key.name, key.role)
 
     def _take(self, key_id: str, per_second: float) -> None:
         now = monotonic()

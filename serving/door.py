@@ -1,19 +1,21 @@
 """The outermost ASGI app: answers our endpoints at the cost of little more than a bare request, passes on the rest."""
 
 import inspect
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, get_origin
+from urllib.parse import parse_qs
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from recsys.answers.policy import Placements
 from recsys.answers.recommend import Answered
 from recsys.core.errors import RequestError
 from serving.auth import Gate
 from serving.body import HungUpError, Message, Receive, read_body
+from serving.call import Call, Download
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.errors import Headers, RefusedError, told
 from serving.openapi import PAGE, document
@@ -26,8 +28,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
-MEMBER = "{member_id}"
 READING = ("GET", "HEAD")
+PIECE_SECONDS = 30.0
+"""No piece of a file may take longer to make."""
 
 _id = TypeAdapter[str](Id)
 
@@ -46,23 +49,57 @@ class Counting(Watcher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """An endpoint and what is known of it before any request. methods: those it takes. handle: the cheapest way."""
+    """An endpoint and what is known of it before any request.
+
+    handle: the cheapest way. methods: those it takes. item: the name in braces of its path, None = there is none.
+    lists: the names of a query that may be given several times.
+    """
 
     endpoint: Endpoint
-    handle: Callable[[State, Any, str], Any]
+    handle: Callable[[State, Any, Call], Any]
     methods: tuple[str, ...]
-    by_member: bool
+    item: str | None
+    lists: frozenset[str]
 
     @classmethod
     def to(cls, endpoint: Endpoint) -> "_Route":
-        methods = ("GET", "POST") if endpoint.body_optional else ("POST",)
-        return cls(endpoint, endpoint.at_once or endpoint.handle, methods, MEMBER in endpoint.path)
+        methods = ("GET", "POST") if endpoint.body_optional else (endpoint.method,)
+        _, _, item = endpoint.path.partition("{")
+        fields = endpoint.request.model_fields.items()
+        lists = frozenset(name for name, field in fields if get_origin(field.annotation) is tuple)
+        return cls(endpoint, endpoint.at_once or endpoint.handle, methods, item.partition("}")[0] or None, lists)
 
-    def check_method(self, method: str) -> None:
-        if method not in self.methods:
-            allow = (b"allow", ", ".join(self.methods).encode())
-            rule = f"{method} is not taken here; use {' or '.join(self.methods)}"
-            raise RefusedError(405, "method", rule, headers=(allow,))
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What stands in the path before and after the item."""
+        before, _, rest = self.endpoint.path.partition("{")
+        return before, rest.partition("}")[2]
+
+    def asked(self, query: bytes) -> BaseModel:
+        """Read the request from a query."""
+        told = parse_qs(query.decode("ascii", "replace"), keep_blank_values=True)
+        values = {name: given if name in self.lists or len(given) > 1 else given[0] for name, given in told.items()}
+        return self.endpoint.request.model_validate_strings(values)
+
+
+_Address = Mapping[str, _Route]
+"""The routes of one path, by method."""
+
+
+def _addresses(routes: Sequence[_Route]) -> dict[str, dict[str, _Route]]:
+    found: dict[str, dict[str, _Route]] = {}
+    for route in routes:
+        found.setdefault(route.endpoint.path, {}).update(dict.fromkeys(route.methods, route))
+    return found
+
+
+def _of_method(address: _Address, method: str) -> _Route:
+    route = address.get(method)
+    if route is None:
+        allow = (b"allow", ", ".join(address).encode())
+        rule = f"{method} is not taken here; use {' or '.join(address)}"
+        raise RefusedError(405, "method", rule, headers=(allow,))
+    return route
 
 
 class Door:
@@ -76,8 +113,10 @@ class Door:
         self._load = Load()
         self._threads = Threads()
         routes = [_Route.to(endpoint) for endpoint in endpoints]
-        self._exact = {route.endpoint.path: route for route in routes if not route.by_member}
-        self._by_member = [(route.endpoint.path.split(MEMBER), route) for route in routes if route.by_member]
+        self._exact: Mapping[str, _Address] = _addresses([route for route in routes if route.item is None])
+        with_item = _addresses([route for route in routes if route.item is not None]).values()
+        ends = [(next(iter(address.values())).ends, address) for address in with_item]
+        self._with_item: list[tuple[tuple[str, str], _Address]] = sorted(ends, key=lambda one: -len(one[0][1]))
         self._told: tuple[str | None, Placements, bytes] | None = None
         self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
             "/": self._page,
@@ -92,11 +131,11 @@ class Door:
             await self._behind(scope, receive, send)
             return
         path = scope["path"]
-        route, member_id = self._exact.get(path), ""
-        if route is None:
-            route, member_id = self._member_route(path)
-        if route is not None:
-            await self._answer(route, member_id, scope, receive, send)
+        address, item = self._exact.get(path), ""
+        if address is None:
+            address, item = self._address_with_item(path)
+        if address is not None:
+            await self._answer(address, item, scope, receive, send)
         elif scope["method"] not in READING:  # the app behind answers the same questions without asking for a key
             await _send(send, 404, _failure(RefusedError(404, "path", "is no address of this service")), JSON)
         elif path in self._pages:
@@ -105,19 +144,23 @@ class Door:
         else:
             await self._behind(scope, receive, send)
 
-    async def _answer(self, route: _Route, member_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, address: _Address, item: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
+        route = address.get(scope["method"]) or next(iter(address.values()))
         endpoint = route.endpoint
         headers: Headers = (JSON,)
+        content: bytes | Download
         try:
             self._load.enter(started)
             try:
-                answer = await self._handled(route, member_id, scope, receive)
+                answer = await self._handled(_of_method(address, scope["method"]), item, scope, receive)
             finally:
                 self._load.leave()
             if isinstance(answer, Answered):
                 content = answer.body
                 self._metrics.recommended(answer)
+            elif isinstance(answer, Download):
+                content = answer
             else:
                 content = orjson.dumps(answer)
             status = endpoint.status
@@ -128,29 +171,47 @@ class Door:
             status, content = failed.status, orjson.dumps({"error": asdict(failed.failure)})
             headers = (JSON, *failed.headers)
         self._metrics.answered(endpoint.name, status, perf_counter() - started)
-        await _send(send, status, content, *headers)
+        if isinstance(content, Download):
+            await self._send_file(send, content, status)
+        else:
+            await _send(send, status, content, *headers)
 
-    async def _handled(self, route: _Route, member_id: str, scope: Scope, receive: Receive) -> Any:
-        endpoint, method = route.endpoint, scope["method"]
-        route.check_method(method)
-        self._gate.admit(scope, endpoint.role)
-        if route.by_member:
-            _check_id(member_id)
-        body = b"{}" if method == "GET" else await read_body(receive, self._load)
-        if not body or body.isspace():
-            if not endpoint.body_optional:
-                raise RefusedError(400, "body", "is empty; send a JSON object")
-            body = b"{}"
-        request = endpoint.request.model_validate_json(body)
+    async def _handled(self, route: _Route, item: str, scope: Scope, receive: Receive) -> Any:
+        endpoint = route.endpoint
+        call = Call(item, self._gate.admit(scope, endpoint.role))
+        if route.item is not None:
+            _check_id(route.item, item)
+        if scope["method"] == "GET":
+            request = route.asked(scope["query_string"])
+        else:
+            request = endpoint.request.model_validate_json(await self._body(receive, optional=endpoint.body_optional))
         if endpoint.in_thread:
-            return await self._threads.run(endpoint.handle, self._state, request, member_id, within=endpoint.within)
-        answer = route.handle(self._state, request, member_id)
+            return await self._threads.run(endpoint.handle, self._state, request, call, within=endpoint.within)
+        answer = route.handle(self._state, request, call)
         return await answer if inspect.isawaitable(answer) else answer
 
-    def _member_route(self, path: str) -> tuple[_Route | None, str]:
-        for (start, end), route in self._by_member:
+    async def _body(self, receive: Receive, *, optional: bool) -> bytes:
+        body = await read_body(receive, self._load)
+        if body and not body.isspace():
+            return body
+        if not optional:
+            raise RefusedError(400, "body", "is empty; send a JSON object")
+        return b"{}"
+
+    async def _send_file(self, send: Send, file: Download, status: int) -> None:
+        """Send a file piece by piece; one that breaks off is seen by the caller, as its end never comes."""
+        named = (b"content-disposition", b'attachment; filename="%b"' % file.name.encode())
+        headers = ((b"content-type", file.kind.encode()), named)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        while (piece := await self._threads.run(next, file.chunks, None, within=PIECE_SECONDS)) is not None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _address_with_item(self, path: str) -> tuple[_Address | None, str]:
+        """Return the address with the longest end that fits, and the item of the path."""
+        for (start, end), address in self._with_item:
             if path.startswith(start) and path.endswith(end) and len(path) >= len(start) + len(end):
-                return route, path[len(start) : -len(end)]
+                return address, path[len(start) : len(path) - len(end)]
         return None, ""
 
     def _ready(self) -> tuple[int, bytes, bytes]:
@@ -175,12 +236,12 @@ def _failure(error: RefusedError) -> bytes:
     return orjson.dumps({"error": asdict(told(error).failure)})
 
 
-def _check_id(member_id: str) -> None:
+def _check_id(name: str, item: str) -> None:
     """Hold an id of the path to what ids in bodies are held to."""
     try:
-        _id.validate_python(member_id)
+        _id.validate_python(item)
     except ValidationError as error:
-        raise RequestError("member_id", error.errors(include_url=False, include_input=False)[0]["msg"]) from None
+        raise RequestError(name, error.errors(include_url=False, include_input=False)[0]["msg"]) from None
 
 
 async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:

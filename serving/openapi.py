@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from recsys.answers.policy import Placements
 from recsys.artifacts.publication import Publication
+from serving.call import Download
 from serving.endpoints import ENDPOINTS, Endpoint, example_member
 from serving.errors import Failure
 from serving.schemas import Id
@@ -42,22 +43,32 @@ def document(publication: Publication | None, placements: Placements) -> dict[st
     """Return the OpenAPI document; without a publication it has no examples."""
     adapters: list[tuple[str, Any, TypeAdapter[Any]]] = [
         ("failure", "serialization", TypeAdapter(Failure)),
-        ("member_id", "validation", TypeAdapter(Id)),
+        ("id", "validation", TypeAdapter(Id)),
     ]
     for endpoint in ENDPOINTS:
         adapters.append((f"{endpoint.name}:request", "validation", TypeAdapter(endpoint.request)))
-        adapters.append((f"{endpoint.name}:answer", "serialization", TypeAdapter(endpoint.answer)))
+        if endpoint.answer is not Download:
+            adapters.append((f"{endpoint.name}:answer", "serialization", TypeAdapter(endpoint.answer)))
     schemas, shared = TypeAdapter.json_schemas(adapters, ref_template=REF)
     by_name = {name: schema for (name, _), schema in schemas.items()}
     version = "none" if publication is None else publication.name
     return {
         "openapi": "3.1.0",
         "info": {"title": "recsys", "version": version, "description": "Recommendations and predictions"},
-        "paths": {endpoint.path: _path(endpoint, by_name, publication, placements) for endpoint in ENDPOINTS}
-        | _machines(),
+        "paths": _paths(by_name, publication, placements) | _machines(),
         "components": {"schemas": shared.get("$defs", {}), "securitySchemes": SCHEMES},
         "security": [{name: []} for name in SCHEMES],
     }
+
+
+def _paths(
+    schemas: dict[str, Any], publication: Publication | None, placements: Placements
+) -> dict[str, dict[str, Any]]:
+    """Describe every path with all its methods."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {}).update(_path(endpoint, schemas, publication, placements))
+    return paths
 
 
 def _path(
@@ -72,27 +83,38 @@ def _path(
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "responses": {
-            str(endpoint.status): {
-                "description": "The answer",
-                "content": {"application/json": {"schema": schemas[f"{endpoint.name}:answer"]}},
-            },
+            str(endpoint.status): {"description": "The answer", "content": _answer(endpoint, schemas)},
             **{status: {"description": text, "content": refused} for status, text in STATUSES.items()},
         },
     }
     body = {"required": not endpoint.body_optional, "content": {"application/json": media}}
-    path: dict[str, Any] = {"post": {**operation, "requestBody": body}}
+    path: dict[str, Any] = {}
+    if endpoint.method == "GET":
+        path["get"] = {**operation, "parameters": _query(endpoint.request.model_json_schema())}
+    else:
+        path["post"] = {**operation, "requestBody": body}
     if endpoint.body_optional:
         path["get"] = {**operation, "operationId": f"get_{endpoint.name}"}
-    if "{member_id}" in endpoint.path:
-        member = None if publication is None else example_member(publication)
-        parameter: dict[str, Any] = {
-            "name": "member_id",
-            "in": "path",
-            "required": True,
-            "schema": schemas["member_id"],
-        }
+    _, _, rest = endpoint.path.partition("{")
+    if rest:
+        name = rest.partition("}")[0]
+        parameter: dict[str, Any] = {"name": name, "in": "path", "required": True, "schema": schemas["id"]}
+        member = example_member(publication) if publication is not None and name == "member_id" else None
         path["parameters"] = [parameter if member is None else {**parameter, "example": member}]
     return path
+
+
+def _answer(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    if endpoint.answer is Download:
+        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": schemas[f"{endpoint.name}:answer"]}}
+
+
+def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describe the query of a GET by the model that it is read into."""
+    needed = schema.get("required", ())
+    fields = schema.get("properties", {}).items()
+    return [{"name": name, "in": "query", "required": name in needed, "schema": field} for name, field in fields]
 
 
 def _error(schemas: dict[str, Any]) -> dict[str, Any]:
