@@ -1,162 +1,245 @@
 """The sources of an answer: each gives product rows, best first, and can say why a product is among them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from heapq import merge
+from itertools import chain, islice, zip_longest
 
-import numpy as np
-
-from recsys.answers.reasons import Evidence, named_category, why, with_product
-from recsys.answers.shapes import Source, Why
-from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_columns import Ragged
+from recsys.answers import reasons
+from recsys.answers.desk import Desk, Pairs
+from recsys.answers.reasons import Telling, Words
+from recsys.answers.rules import Doing
+from recsys.answers.shapes import Source
+from recsys.answers.visit import Visit, touched, viewed_by_request
+from recsys.artifacts.publication import REASONS
 from recsys.artifacts.publication_content import Reason
 from recsys.artifacts.publication_files import RECOMMEND_EVIDENCE
 
+Rows = Sequence[int] | memoryview
+At = Callable[[int, int], float]
+Told = Callable[[int, int], Telling]
 
-@dataclass(frozen=True)
+
+@dataclass(slots=True, eq=False)
 class Pool:
     """Candidates of one source.
 
-    rows: (n,) product rows, best first, unique.
-    score: position in the pool -> score, comparable within the pool, and reason: position -> why; asked for only when
-        the product is shown.
+    rows: product rows, best first, each once; may be gone through again and again.
+    score: rank and row -> score, comparable within the source. telling: rank and row -> why. Both are asked for only
+        when the product is shown.
     """
 
     source: Source
-    rows: "np.ndarray"
-    score: Callable[[int], float]
-    reason: Callable[[int], Why]
+    rows: "Rows | Remembered"
+    score: At
+    telling: Told
+
+    def first(self, n: int) -> list[int]:
+        """Return the best n rows."""
+        rows = self.rows
+        if isinstance(rows, list):
+            return rows if len(rows) <= n else rows[:n]
+        return rows[:n].tolist() if isinstance(rows, memoryview) else list(islice(rows, n))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What sources may look at: the member's row (None = nothing), products of the request, and categories wanted."""
+class Remembered:
+    """Rows that are worked out as far as somebody looks, and then remembered."""
 
-    member: int | None
-    products: tuple[int, ...]
-    categories: tuple[int, ...]
+    def __init__(self, rows: Iterator[int]) -> None:
+        self._rows = rows
+        self._known: list[int] = []
 
-
-def pool(publication: Publication, source: Source, asked: Asked) -> Pool:
-    """Return a source's candidates; empty when what it needs is not there."""
-    match source:
-        case Source.PERSONAL:
-            return _personal(publication, asked.member)
-        case Source.NEW:
-            return _new(publication, asked.member)
-        case Source.TOGETHER:
-            return _neighbours(publication, source, publication.together, asked.products)
-        case Source.SIMILAR:
-            return _neighbours(publication, source, publication.similar, asked.products)
-        case Source.POPULAR_IN_CATEGORY:
-            return _popular_in(publication, asked)
-        case Source.POPULAR:
-            return _popular(publication, source, publication.popular, Reason.POPULAR)
+    def __iter__(self) -> Iterator[int]:
+        """Give the rows from the first one on."""
+        known, at = self._known, 0
+        while True:
+            if at == len(known):
+                row = next(self._rows, None)
+                if row is None:
+                    return
+                known.append(row)
+            yield known[at]
+            at += 1
 
 
-def recently_bought(publication: Publication, member: int | None, *, days: int) -> set[int]:
-    """Products that do not run out and that the member bought in the last days (at most `BOUGHT_DAYS`)."""
+def pool(desk: Desk, visit: Visit, source: Source) -> Pool | None:
+    """Return a source's candidates; None when what it needs is not there."""
+    return _MAKERS[source](desk, visit)
+
+
+def nothing_of(source: Source) -> Pool:
+    """Return a source that has nothing."""
+    return Pool(source, [], lambda _rank, _row: 0.0, lambda _rank, _row: (reasons.ASSORTMENT,))
+
+
+def pinned(_: Desk) -> Pool:
+    """Return the source of what the shop put somewhere."""
+    return Pool(Source.PINNED, (), lambda _rank, _row: 0.0, lambda _rank, _row: (reasons.PINNED,))
+
+
+def _personal(desk: Desk, visit: Visit) -> Pool | None:
+    if visit.member is None or not visit.listed:
+        return None
+    pairs, codes = desk.lists.recommend, desk.lists.reasons
+    columns, start = pairs.columns, pairs.start[visit.member]
+    scores, often, since, gap = (columns[name] for name in ("score", *RECOMMEND_EVIDENCE))
+
+    def telling(rank: int, row: int) -> Telling:
+        at = start + rank
+        code = REASONS[codes[at]]
+        if code is Reason.DUE:
+            told = reasons.due(often[at], since[at], gap[at])
+        elif code is Reason.AGAIN:
+            told = reasons.again(often[at], since[at])
+        else:
+            return _of_code(desk, code, row)
+        return told or _sold(desk, row)
+
+    return Pool(Source.PERSONAL, visit.listed, lambda rank, _: scores[start + rank], telling)
+
+
+def _discovery(desk: Desk, visit: Visit) -> Pool | None:
+    if visit.member is None:
+        return None
+    pairs, codes = desk.lists.discovery, desk.lists.discovery_reasons
+    start = pairs.start[visit.member]
+    return _listed(
+        Source.DISCOVERY, pairs, visit.member, lambda rank, row: _of_code(desk, REASONS[codes[start + rank]], row)
+    )
+
+
+def _new(desk: Desk, visit: Visit) -> Pool | None:
+    member, needs = visit.member, desk.lists.needs
     if member is None:
-        return set()
-    span = publication.bought.span(member)
-    recent = publication.bought.columns["days_since"][span] < days
-    return set(publication.bought.other[span][recent].tolist())
+        return None
+
+    def telling(_: int, row: int) -> Telling:
+        return reasons.new(desk.category(row), bought=desk.shelf.category[row] in needs.rows(member))
+
+    return _listed(Source.NEW, desk.lists.new, member, telling)
 
 
-def _personal(publication: Publication, member: int | None) -> Pool:
-    if member is None:
-        return _empty(Source.PERSONAL)
-    pairs, buyers = publication.recommend, publication.product_numbers["buyers_28"]
-    purchase_days, days_since, mean_gap = (pairs.columns[name] for name in RECOMMEND_EVIDENCE)
-    span = pairs.span(member)
-
-    def reason(position: int) -> Why:
-        at = span.start + position
-        row = pairs.other.item(at)
-        evidence: Evidence = {
-            "purchase_days": _whole(purchase_days, at),
-            "days_since": _whole(days_since, at),
-            "mean_gap": _whole(mean_gap, at),
-            "category": named_category(publication.product(row)),
-            "buyers": _whole(buyers, row),
-        }
-        return why(publication.reason(at), evidence)
-
-    return Pool(Source.PERSONAL, pairs.other[span], _scores(pairs, span), reason)
+def _listed(source: Source, pairs: Pairs, member: int, telling: Told) -> Pool | None:
+    rows, start, scores = pairs.rows(member), pairs.start[member], pairs.columns["score"]
+    return Pool(source, rows.tolist(), lambda rank, _: scores[start + rank], telling) if len(rows) else None
 
 
-def _new(publication: Publication, member: int | None) -> Pool:
-    if member is None:
-        return _empty(Source.NEW)
-    pairs = publication.new_product
-    span = pairs.span(member)
-
-    def reason(position: int) -> Why:
-        product = publication.product(int(pairs.other[span.start + position]))
-        return why(Reason.NEW, {"category": named_category(product)})
-
-    return Pool(Source.NEW, pairs.other[span], _scores(pairs, span), reason)
+def _together(desk: Desk, visit: Visit) -> Pool | None:
+    words = reasons.GOES_WITH_CART if visit.policy.around == "cart" else reasons.GOES_WITH
+    return _neighbours(desk, Source.TOGETHER, desk.lists.together, visit.products, words)
 
 
-def _neighbours(publication: Publication, source: Source, pairs: Ragged, products: tuple[int, ...]) -> Pool:
+def _similar(desk: Desk, visit: Visit) -> Pool | None:
+    return _neighbours(desk, Source.SIMILAR, desk.lists.similar, visit.products, reasons.SIMILAR)
+
+
+def _neighbours(desk: Desk, source: Source, pairs: Pairs, products: tuple[int, ...], words: Words) -> Pool | None:
     """Neighbours of several products: a product's score is its best one, and that neighbour is named."""
     best: dict[int, tuple[float, int]] = {}
     for product in products:
-        span = pairs.span(product)
-        for row, score in zip(pairs.other[span].tolist(), pairs.columns["score"][span].tolist(), strict=True):
+        start, stop = pairs.start[product], pairs.start[product + 1]
+        scores = pairs.columns["score"][start:stop].tolist()
+        for row, score in zip(pairs.other[start:stop].tolist(), scores, strict=True):
             if row not in best or score > best[row][0]:
                 best[row] = (score, product)
     if not best:
-        return _empty(source)
-    ordered = sorted(best.items(), key=lambda pair: (-pair[1][0], pair[0]))
-    code = Reason.GOES_WITH if source is Source.TOGETHER else Reason.SIMILAR
-
-    def reason(position: int) -> Why:
-        return why(code, with_product(publication.product(ordered[position][1][1])))
-
-    rows = np.array([row for row, _ in ordered], dtype=np.int32)
-    return Pool(source, rows, lambda position: ordered[position][1][0], reason)
+        return None
+    rows = sorted(best, key=lambda row: (-best[row][0], row))
+    return Pool(source, rows, lambda _, row: best[row][0], lambda _, row: (words, *desk.name(best[row][1])))
 
 
-def _popular_in(publication: Publication, asked: Asked) -> Pool:
-    near = (int(publication.product_category[row]) for row in asked.products)
-    categories = asked.categories or tuple(dict.fromkeys(near))
+def _live(desk: Desk, visit: Visit) -> Pool | None:
+    """Look at what was done lately, as `policy.Live` says; of two doings that name a product the stronger counts."""
+    lists, doings = desk.lists, visit.doings
+    around = (
+        _around(lists.together, touched(desk, visit, doings.cart), visit),
+        _around(lists.similar, touched(desk, visit, doings.favourites), visit),
+        _around(lists.similar, touched(desk, visit, doings.viewed, viewed_by_request(desk, visit)), visit),
+    )
+    if not any(around):
+        return None
+    best: dict[int, Doing] = {}
+    for doing in visit.rules.live:
+        _, kind, age, place = doing
+        if age < len(around[kind]) and place < len(around[kind][age]):
+            row = around[kind][age][place]
+            if row not in best:
+                best[row] = doing
+
+    def telling(_: int, row: int) -> Telling:
+        kind, age, place = best[row][1:]
+        return (_LIKE[kind], *desk.name(around[kind][age][0])) if place else (_ITSELF[kind],)
+
+    return Pool(Source.LIVE, list(best), lambda _, row: best[row][0], telling)
+
+
+def _around(pairs: Pairs, products: list[int], visit: Visit) -> list[list[int]]:
+    """List each product with its nearest neighbours behind it."""
+    n = visit.policy.live.neighbours
+    return [[product, *pairs.rows(product)[:n].tolist()] for product in products]
+
+
+_ITSELF = (None, reasons.FAVOURITE, reasons.VIEWED)
+_LIKE = (reasons.GOES_WITH_CART, reasons.LIKE_FAVOURITE, reasons.LIKE_VIEWED)
+
+
+def _declared(desk: Desk, visit: Visit) -> Pool | None:
+    """Take what is popular in the categories asked for, one of each in turn."""
+    if not visit.wanted:
+        return None
+    by_category = {wanted[0]: wanted for wanted in visit.wanted}
+    turns = zip_longest(*(desk.lists.popular_in.rows(category) for category in by_category))
+    rows = (row for row in chain.from_iterable(turns) if row is not None)
+
+    def telling(_: int, row: int) -> Telling:
+        category, question, answer = by_category[desk.shelf.category[row]]
+        return (reasons.DECLARED, desk.publication.categories[category], question, answer)
+
+    return Pool(Source.DECLARED, Remembered(rows), lambda _, row: desk.shelf.buyers[row], telling)
+
+
+def _popular_in(desk: Desk, visit: Visit) -> Pool | None:
+    """Take what is popular in the categories that the request wants, else in those of the products around the place."""
+    category, popularity = desk.shelf.category, desk.shelf.popularity
+    categories = visit.categories or tuple(dict.fromkeys(category[row] for row in visit.products))
     if not categories:
-        return _empty(Source.POPULAR_IN_CATEGORY)
-    rows = np.concatenate([publication.popular_in.other[publication.popular_in.span(row)] for row in categories])
-    if len(categories) > 1:
-        rows = rows[np.argsort(publication.product_numbers["popularity"][rows], kind="stable")]
-    return _popular(publication, Source.POPULAR_IN_CATEGORY, rows, Reason.POPULAR_IN_CATEGORY)
+        return None
+    lists = [desk.lists.popular_in.rows(place) for place in categories]
+    rows: Rows | Remembered = lists[0]
+    if len(lists) > 1:
+        rows = Remembered(merge(*lists, key=popularity.__getitem__))
+
+    def telling(_: int, row: int) -> Telling:
+        return reasons.popular_in(desk.category(row), desk.shelf.buyers[row])
+
+    return Pool(Source.POPULAR_IN_CATEGORY, rows, lambda _, row: desk.shelf.buyers[row], telling)
 
 
-def _popular(publication: Publication, source: Source, rows: "np.ndarray", code: Reason) -> Pool:
-    buyers = publication.product_numbers["buyers_28"]
-
-    def reason(position: int) -> Why:
-        row = int(rows[position])
-        return why(code, {"buyers": _whole(buyers, row), "category": named_category(publication.product(row))})
-
-    return Pool(source, rows, lambda position: float(buyers[rows[position]]), reason)
+def _popular(desk: Desk, _: Visit) -> Pool:
+    return Pool(
+        Source.POPULAR, desk.lists.popular, lambda _, row: desk.shelf.buyers[row], lambda _, row: _sold(desk, row)
+    )
 
 
-def _empty(source: Source) -> Pool:
-    def reason(position: int) -> Why:
-        raise IndexError(position)
-
-    return Pool(source, np.empty(0, dtype=np.int32), float, reason)
-
-
-def _scores(pairs: Ragged, span: slice) -> Callable[[int], float]:
-    column = pairs.columns["score"]
-    return lambda position: column.item(span.start + position)
-
-
-def _whole(column: "np.ndarray", at: int) -> int | None:
-    value = column.item(at)
-    return round(value) if isfinite(value) else None
+_MAKERS: dict[Source, Callable[[Desk, Visit], Pool | None]] = {
+    Source.LIVE: _live,
+    Source.PERSONAL: _personal,
+    Source.DISCOVERY: _discovery,
+    Source.NEW: _new,
+    Source.TOGETHER: _together,
+    Source.SIMILAR: _similar,
+    Source.DECLARED: _declared,
+    Source.POPULAR_IN_CATEGORY: _popular_in,
+    Source.POPULAR: _popular,
+}
 
 
-def chunks(n: int, size: int = 256) -> Iterator[slice]:
-    """Split a range into slices, so that a long list is only looked at as far as needed."""
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+def _of_code(desk: Desk, code: Reason, row: int) -> Telling:
+    """Tell a published reason that speaks of no purchase of the product."""
+    if code is Reason.IN_CATEGORY:
+        return reasons.in_category(desk.category(row)) or _sold(desk, row)
+    return (reasons.FOR_YOU,) if code is Reason.FOR_YOU else _sold(desk, row)
+
+
+def _sold(desk: Desk, row: int) -> Telling:
+    return reasons.popular(desk.shelf.buyers[row])

@@ -16,12 +16,18 @@ Scalar = str | int | float | None
 class Source(StrEnum):
     """Where an item came from."""
 
+    __hash__ = str.__hash__  # that of enums is many times as slow
+
+    LIVE = "live"
     PERSONAL = "personal"
+    DISCOVERY = "discovery"
     NEW = "new"
     TOGETHER = "together"
     SIMILAR = "similar"
+    DECLARED = "declared"
     POPULAR_IN_CATEGORY = "popular_in_category"
     POPULAR = "popular"
+    PINNED = "pinned"
 
 
 class Standing(StrEnum):
@@ -35,10 +41,16 @@ class Standing(StrEnum):
 
 
 class Route(StrEnum):
-    """How an answer was reached: from the member's published list, from products of the request, or from popularity."""
+    """How an answer was reached: the first of these that gave an item.
 
+    hot: what was done lately. warm: the member's published lists. context: products of the request. declared:
+    categories or answers of the request or the member. cold: what is popular.
+    """
+
+    HOT = "hot"
     WARM = "warm"
     CONTEXT = "context"
+    DECLARED = "declared"
     COLD = "cold"
 
 
@@ -58,7 +70,7 @@ class Why:
     code: Reason
     """What speaks for the item."""
     params: dict[str, Scalar]
-    """The evidence, by name; days are days before as_of, null = unknown."""
+    """The evidence that the words tell, by name; days are days before as_of."""
     zh: str
     """Chinese text."""
     en: str
@@ -83,10 +95,11 @@ class Item:
     price: float | None
     """Its price in the shop's currency; null = unknown."""
     score: float
-    """Higher is better, comparable within one source: the ranker's score, the probability to buy a new product, the
-    strength of a neighbour, or the members who bought it in the last 28 days."""
+    """Higher is better, comparable within one source: the ranker's score, the probability to discover or to buy a new
+    product, the strength of a neighbour or of what was done lately, the members who bought it in the last 28 days; 0
+    for what is pinned."""
     source: Source
-    """Where it came from."""
+    """Where it came from; of several sources the one that weighed most."""
     reason: Why
     """Why it is here."""
 
@@ -111,6 +124,8 @@ class Recommendation:
     """Send it back with impressions, clicks and purchases."""
     placement: str
     """The placement asked for."""
+    variant: str
+    """The variant of the placement's policy that answered; `control` = the placement as it stands."""
     member_id: str | None
     """The member asked for."""
     standing: Standing
@@ -127,6 +142,8 @@ class Recommendation:
     """Categories of the filters that are not known; no item can be of them."""
     ignored_brands: tuple[str, ...]
     """Brands of the filters that are not known; no item can be of them."""
+    ignored_answers: tuple[str, ...]
+    """Questions, answers and preferred categories that are not known."""
     as_of: str
     """What happened from this day on is not known yet."""
     publication: str

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from math import isfinite, nan
 from pathlib import Path
@@ -53,7 +53,7 @@ class Publication:
     product_numbers: `PRODUCT_NUMBERS` by name; (products,) each.
     product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
     popular: product rows, the most popular first; popular_in: the same by category.
-    sellable: in stock (or stock unknown), launched and not delisted on the day as_of.
+    on_sale: launched and not delisted on the day as_of; sellable: on sale and in stock, or stock unknown.
     recommend, discovery, new_product, bought: by member, of products; repurchase: by member, of categories, needs that
         have ended last; repurchase_next: (pairs of repurchase,) places in `categories`, -1 = nothing takes the
         category's place.
@@ -83,6 +83,7 @@ class Publication:
     product_numbers: dict[str, "np.ndarray"]
     product_category: "np.ndarray"
     product_brand: "np.ndarray"
+    on_sale: "np.ndarray"
     sellable: "np.ndarray"
     popular: "np.ndarray"
     popular_in: Ragged
@@ -105,7 +106,6 @@ class Publication:
     member_factors: "np.ndarray | None"
     product_factors: "np.ndarray | None"
     opted_out: "np.ndarray"
-    described: dict[int, Product] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -133,24 +133,23 @@ class Publication:
 
     def refused(self, member_id: str) -> bool:
         """Whether the member opted out of personalisation."""
-        key = np.uint64(id_key(member_id))
-        at = int(self.opted_out.searchsorted(key))
-        return at < len(self.opted_out) and bool(self.opted_out[at] == key)
+        if not len(self.opted_out):
+            return False
+        key, keys = id_key(member_id), self.opted_out.data
+        at = bisect_left(keys, key)
+        return at < len(keys) and keys[at] == key
 
     def product(self, row: int) -> Product:
-        """Describe a product; what was described once is remembered as long as the publication is open."""
-        product = self.described.get(row)
-        if product is None:
-            texts, brand = self.products.texts, int(self.product_brand[row])
-            product = self.described[row] = Product(
-                product_id=self.products.text(row),
-                name=texts.at("name", row),
-                category=self.categories[self.product_category[row]],
-                subcategory=texts.at("subcategory", row),
-                brand=None if brand < 0 else self.brands[brand],
-                price=known(float(self.product_numbers["price"][row])),
-            )
-        return product
+        """Describe a product."""
+        texts, brand = self.products.texts, int(self.product_brand[row])
+        return Product(
+            product_id=self.products.text(row),
+            name=texts.at("name", row),
+            category=self.categories[self.product_category[row]],
+            subcategory=texts.at("subcategory", row),
+            brand=None if brand < 0 else self.brands[brand],
+            price=known(float(self.product_numbers["price"][row])),
+        )
 
     def category_row(self, category: str) -> int | None:
         """Return the row of a category, None when there is none of that name."""
@@ -223,6 +222,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     if (m, p) != (manifest["members"], manifest["products"]):
         raise ArtifactError(folder, "has other numbers of members or products than its manifest says")
     numbers = {name: open_array(folder, f"product_{name}", (p,)) for name in PRODUCT_NUMBERS}
+    on_sale = ~((numbers["launched_day"] > as_of.number) | (numbers["delisted_day"] <= as_of.number))
     factors = manifest["factors"]
 
     def pairs(name: str, columns: tuple[str, ...], *, other: str, groups: int) -> Ragged:
@@ -252,7 +252,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "product_numbers": numbers,
         "product_category": open_rows(folder, "product_category", p, below=len(categories)),
         "product_brand": open_rows(folder, "product_brand", p, low=-1, below=len(brands)),
-        "sellable": _sellable(numbers, as_of.number),
+        "on_sale": on_sale,
+        "sellable": on_sale & ~(numbers["stock"] <= 0),
         "popular": open_rows(folder, "popular", p, below=p),
         "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
         "recommend": recommend,
@@ -280,11 +281,3 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _whys(folder: Path, members: int) -> "np.ndarray":
     codes = open_rows(folder, "churn_why", members * CHURN_REASONS, low=-1, below=len(_CHURN_REASONS))
     return codes.reshape(members, CHURN_REASONS)
-
-
-def _sellable(numbers: dict[str, "np.ndarray"], day: int) -> "np.ndarray":
-    """(products,) true unless the stock is known to be out, the launch lies ahead or the product was delisted."""
-    out = numbers["stock"] <= 0
-    ahead = numbers["launched_day"] > day
-    gone = numbers["delisted_day"] <= day
-    return ~(out | ahead | gone)

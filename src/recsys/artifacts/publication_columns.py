@@ -1,5 +1,6 @@
 """The parts a Publication is opened into: ids, ragged columns and texts over memory-mapped files."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,13 @@ class Texts:
         """Return one value as a Python object."""
         return self.columns[column][row].as_py()
 
+    def codes(self, column: str) -> "np.ndarray":
+        """(rows,) equal numbers from 0 on for equal texts, -1 = unknown."""
+        texts = self.columns[column]
+        if not len(texts):
+            return np.empty(0, dtype=np.int64)
+        return np.asarray(texts.dictionary_encode().indices.fill_null(-1), dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Ids:
@@ -80,9 +88,9 @@ class Ids:
 
     def row(self, text: str) -> int | None:
         """Return the row of an id, None when it is not there."""
-        key = np.uint64(id_key(text))
-        row = int(self.keys.searchsorted(key))
-        while row < len(self.keys) and self.keys[row] == key:
+        key, keys = id_key(text), self.keys.data
+        row = bisect_left(keys, key)
+        while row < len(keys) and keys[row] == key:
             if self.texts.at(self.column, row) == text:
                 return row
             row += 1
