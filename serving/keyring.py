@@ -64,7 +64,7 @@ class Keyring:
     def read(self) -> None:
         """Read the keys now."""
         try:
-            keys = () if _not_there(self._url) else all_keys(self._database())
+            keys = self._keys()
         except (SQLAlchemyError, RecsysError, OSError) as error:
             self._close()
             if self.readable:
@@ -76,6 +76,13 @@ class Keyring:
                 _tell(known)
             self.known, self.readable = known, True
         self._changed(self.readable)
+
+    def _keys(self) -> tuple[Key, ...]:
+        if not _not_there(self._url):
+            return all_keys(self._database())
+        if self.known is not None and self.known.any_made:
+            raise FileNotFoundError  # what is gone must not open the door
+        return ()
 
     def _database(self) -> Engine:
         if self._engine is None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 SWITCH_SECONDS = 0.0005
 """Threads that read publications and write events give way to requests after so long at most."""
 COLLECT_AFTER = (20_000, 20, 100)
-"""Objects made before the youngest are collected, and so on: an answer makes hundreds, and hardly a cycle among them."""
+"""Objects made before the youngest are collected, and so on: an answer makes hundreds and hardly any cycle."""
 LOOK_SECONDS = 1.0
 OLDEST = 2
 
