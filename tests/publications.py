@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.artifacts.publication_content import Content, Factors
+from recsys.artifacts.tagging.spec import SegmentSpec, SegmentValue
+from recsys.artifacts.tagging.write import Tagged
 from recsys.core.time import AsOf
 
 AS_OF = AsOf(date(2025, 3, 31), "Asia/Shanghai")
@@ -29,6 +31,8 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
 
     p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 does not run out and was bought by
     everybody 5 days ago, p010's stock is unknown. The last member opted out; the one before is known but has no lists.
+    Of the tags, tenure_days is 10 * n, the city 北京 of members 0 to 9 and 上海 of the others, member 5's unknown. The
+    lifecycle is new, loyal, lost in turn; that of member 5 is none.
     The children of members 10 to 19 outgrow category 0 on as_of, for category 1, and that 12 days later, for another.
     """
     random = np.random.default_rng(seed)
@@ -56,7 +60,21 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
             random.normal(size=(PRODUCTS - 5, 4)),
         ),
         opted_out=(member_id(MEMBERS - 1),),
+        tagged=_tagged(),
     )
+
+
+def _tagged() -> Tagged:
+    ids = [member_id(n) for n in range(MEMBERS)]
+    stages = [("new", "新客", "new"), ("loyal", "忠诚", "loyal"), ("lost", "流失", "lost")]
+    values = tuple(SegmentValue(*stage) for stage in stages)
+    lifecycle = SegmentSpec(
+        "lifecycle", "生命周期", "lifecycle", "购买关系的阶段", "the stage", values, {}, AS_OF.number
+    )
+    segments = pd.DataFrame({"member_id": ids, "lifecycle": [stages[n % 3][0] for n in range(MEMBERS)]})
+    segments.loc[5, "lifecycle"] = None
+    tenure = np.arange(MEMBERS) * 10.0
+    return Tagged(pd.DataFrame({"member_id": ids, "tenure_days": tenure}), segments, (lifecycle,))
 
 
 def _members(random: np.random.Generator) -> pd.DataFrame:
@@ -65,12 +83,14 @@ def _members(random: np.random.Generator) -> pd.DataFrame:
     money = random.gamma(2, 50, MEMBERS)
     money[3] = np.nan
     tier = ["gold" if n % 3 else None for n in range(MEMBERS)]
+    city = [None if n == 5 else "北京" if n < 10 else "上海" for n in range(MEMBERS)]
     return pd.DataFrame(
         {
             "member_id": ids,
             "money_90": money,
             "orders_90": np.arange(MEMBERS),
             "tier": tier,
+            "city": city,
             "tags": tags,
             "attributes": [{"survey": "sleep"} if n == 4 else None for n in range(MEMBERS)],
         }

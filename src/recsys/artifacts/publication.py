@@ -25,6 +25,7 @@ from recsys.artifacts.publication_files import (
     VALUE_NUMBERS,
     id_key,
 )
+from recsys.artifacts.tagging.columns import SegmentColumn, TagColumn, Traits
 from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import current, read_manifest
 from recsys.core.time import AsOf
@@ -48,7 +49,8 @@ class Publication:
 
     members, products: ids to row numbers.
     member_numbers: (members, f) in the order of `features`, NaN = unknown; member_quantiles: (f, 101) of each feature.
-    tag_bits: (members,) one bit for each tag, the first of `Tag` the lowest. price_band: low and high; (members,) price
+    tag_bits: (members,) one bit for each standing, the first of `Tag` the lowest. traits: tags and segments as columns;
+        read by `tag` and `segment`. price_band: low and high; (members,) price
         levels that the member usually pays, NaN = unknown.
     product_numbers: `PRODUCT_NUMBERS` by name; (products,) each.
     product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
@@ -78,6 +80,7 @@ class Publication:
     member_numbers: "np.ndarray"
     member_quantiles: "np.ndarray"
     tag_bits: "np.ndarray"
+    traits: Traits
     price_band: dict[str, "np.ndarray"]
     products: Ids
     product_numbers: dict[str, "np.ndarray"]
@@ -177,6 +180,14 @@ class Publication:
         bits = self.tag_bits.item(row)
         return tuple(tag for place, tag in enumerate(Tag) if bits >> place & 1)
 
+    def tag(self, name: str) -> TagColumn:
+        """Return a tag of all members; `RequestError` when there is none of that name."""
+        return self.traits.tag(name)
+
+    def segment(self, name: str) -> SegmentColumn:
+        """Return a segmentation of all members; `RequestError` when there is none of that name."""
+        return self.traits.segment(name)
+
     def member_attributes(self, row: int) -> dict[str, str]:
         """Return what the mall declares of a member, by name."""
         text = self.members.texts.at("attributes", row)
@@ -233,6 +244,9 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories))
     recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
     discovery = pairs("discovery", ("score",), other="product", groups=m)
+    member_numbers = open_array(folder, "member_numbers", (m, len(features)))
+    bits = open_array(folder, "member_tags", (m,), kind="i")
+    columns = {name: member_numbers[:, place] for place, name in enumerate(features)}
     return {
         "folder": folder,
         "as_of": as_of,
@@ -244,9 +258,10 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "categories": categories,
         "brands": brands,
         "members": Ids(open_array(folder, "member_keys", (m,), kind="u"), member_texts, "member_id"),
-        "member_numbers": open_array(folder, "member_numbers", (m, len(features))),
+        "member_numbers": member_numbers,
         "member_quantiles": open_array(folder, "member_quantiles", (len(features), FEATURE_QUANTILES)),
-        "tag_bits": open_array(folder, "member_tags", (m,), kind="i"),
+        "tag_bits": bits,
+        "traits": Traits.open(folder, columns, member_texts, bits),
         "price_band": {name: open_array(folder, f"price_{name}", (m,)) for name in PRICE_BAND},
         "products": Ids(open_array(folder, "product_keys", (p,), kind="u"), product_texts, "product_id"),
         "product_numbers": numbers,

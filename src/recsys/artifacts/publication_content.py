@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from recsys.artifacts.tagging.write import Tagged
+
 
 BOUGHT_DAYS = 180
 """So many days back a publication knows what members bought of products that do not run out."""
@@ -175,6 +177,7 @@ class Content:
     new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
     factors: None when there are none.
+    tagged: tags and segments beside features and standings; None = there are no others.
     opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in
         the frames above are left out.
 
@@ -199,6 +202,7 @@ class Content:
     neighbours: "pd.DataFrame"
     factors: Factors | None
     opted_out: tuple[str, ...]
+    tagged: "Tagged | None" = None
 
 
 COLUMNS: dict[str, tuple[str, ...]] = {

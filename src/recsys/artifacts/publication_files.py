@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever a file of the folder changes its meaning; a reader refuses every other number."""
 
 FEATURE_QUANTILES = 101

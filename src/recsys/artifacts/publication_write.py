@@ -36,6 +36,7 @@ from recsys.artifacts.publication_files import (
     VALUE_NUMBERS,
     id_key,
 )
+from recsys.artifacts.tagging.write import no_tags, write_traits
 from recsys.core.errors import ArtifactError
 from recsys.core.folders import point, read_manifest, text_digest, write_folder
 
@@ -169,13 +170,14 @@ class _Writer:
         columns = {"member_id": _text(frame["member_id"]), "attributes": _text(attributes)}
         self._save("member_tags", _bits(frame.get("tags", none)))
         self._save("member_keys", _keys(frame["member_id"]))
-        self._save("member_numbers", matrix)
+        np.save(self.folder / "member_numbers.npy", np.asfortranarray(matrix), allow_pickle=False)
         self._save(
             "member_quantiles",
             np.stack([_quantiles(c, FEATURE_QUANTILES) for c in matrix.T], axis=0)
             if numeric
             else np.empty((0, FEATURE_QUANTILES)),
         )
+        write_traits(self.folder, frame, self.content.tagged or no_tags())
         self._save_table("members", {**columns, **{f"feature:{name}": _text(values[name]) for name in texts}})
         return [str(name) for name in numeric], [str(name) for name in texts]
 

@@ -58,7 +58,7 @@ def test_features_tags_and_factors_stand_with_their_member(folder: Path) -> None
     made, publication = content(), Publication.open(folder)
     row = publication.members.row(member_id(3))
     assert row is not None
-    assert publication.member_features(row) == {"money_90": None, "orders_90": 3.0, "tier": None}
+    assert publication.member_features(row) == {"money_90": None, "orders_90": 3.0, "tier": None, "city": "北京"}
     assert publication.member_tags(row) == (Tag.REGULAR, Tag.HIGH_VALUE)
     assert publication.member_factors is not None
     assert made.factors is not None
@@ -226,7 +226,7 @@ def _other_tags(folder: Path) -> None:
 
 
 def _text_column_lost(folder: Path) -> None:
-    _edit(folder, text_features=["tier", "city"])
+    _edit(folder, text_features=["tier", "city", "colour"])
 
 
 def _edit(folder: Path, **changes: object) -> None:
