@@ -1,7 +1,6 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
-
-from rich.table import Table
 
 from recsys.answers.attribution import Attributed, Share, attribute
 from recsys.core.errors import ConfigError
@@ -22,8 +21,9 @@ def run_attribution(workspace: Workspace, first: str, end: str, window_days: int
     if not found:
         workspace.screen.say(f"no impressions or clicks of recommendations in [{period.start}, {period.end})")
         return
-    title = f"met in [{period.start}, {period.end}), bought within {window_days} days; 95% intervals"
-    workspace.screen.show(_table(found, title))
+    workspace.screen.say(f"met in [{period.start}, {period.end}), bought within {window_days} days; 95% intervals")
+    for line in _lines(found):
+        workspace.screen.say(line)
     if period.end.plus(days=window_days).instant > datetime.now(UTC):
         workspace.screen.say("what was met last can still be bought: its window has not ended")
 
@@ -38,11 +38,12 @@ def _period(workspace: Workspace, first: str, end: str) -> Window:
     return Window(start, last)
 
 
-def _table(found: tuple[Attributed, ...], title: str) -> Table:
-    headings = ("placement", "variant", "model", "shown", "clicked", "click-through", "bought", "conversion")
-    table = Table(*headings, "purchases", "money", "seen only: purchases", "money", title=title, title_justify="left")
+def _lines(found: tuple[Attributed, ...]) -> Iterator[str]:
+    names = ("placement", "variant", "model", "shown", "clicked", "click-through", "bought", "conversion")
+    yield _line(*names, "purchases", "money", "purchases, seen only", "money, seen only")
+    yield _line(*["---"] * 3, *["---:"] * 9)
     for one in found:
-        table.add_row(
+        yield _line(
             one.placement,
             one.variant,
             one.model_version or "-",
@@ -56,7 +57,10 @@ def _table(found: tuple[Attributed, ...], title: str) -> Table:
             str(one.purchases_seen),
             f"{one.money_seen:.2f}",
         )
-    return table
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _told(share: Share) -> str:
