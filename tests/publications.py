@@ -53,6 +53,9 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
         value=_value(listed),
         new_product=_new_product(random, listed),
         neighbours=_neighbours(),
+        purchases=_purchases(np.random.default_rng(seed), listed),
+        events=_events(np.random.default_rng(seed), listed),
+        contacts=_contacts(listed),
         factors=Factors(
             np.array(listed),
             np.array([product_id(n) for n in range(PRODUCTS - 5)]),
@@ -186,6 +189,29 @@ def _value(members: list[str]) -> pd.DataFrame:
 def _new_product(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
     pairs = [(member, product_id(n)) for member in members for n in (8, 50, 51, 52)]
     return pd.DataFrame(pairs, columns=["member_id", "product_id"]).assign(score=random.uniform(size=len(pairs)))
+
+
+def _purchases(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    """Member n bought product n % 10 on the n days before as_of, and p009 5 days ago."""
+    rows = [(AS_OF.number - ago, member, product_id(n % 10)) for n, member in enumerate(members) for ago in range(1, n)]
+    rows += [(AS_OF.number - 5, member, product_id(9)) for n, member in enumerate(members) if n % 10 != 9 or n <= 5]
+    frame = pd.DataFrame(rows, columns=["day", "member_id", "product_id"])
+    return frame.assign(quantity=1.0, amount=random.gamma(2, 10, len(frame)).round(2), hour=20)
+
+
+def _events(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
+    """Every fourth member viewed products 0, 1 and 2 three days ago; the members after these searched the day before."""
+    viewed = [(AS_OF.number - 3, member, "view", product_id(n)) for member in members[::4] for n in range(3)]
+    searched = [(AS_OF.number - 1, member, "search", None) for member in members[1::4]]
+    frame = pd.DataFrame(viewed + searched, columns=["day", "member_id", "type", "product_id"])
+    return frame.assign(hour=random.integers(0, 24, len(frame)))
+
+
+def _contacts(members: list[str]) -> pd.DataFrame:
+    """The first ten members were written to a week ago, the next ten half a year ago by another channel."""
+    told = [(AS_OF.number - 7, member, "春季", "短信", "图文") for member in members[:10]]
+    told += [(AS_OF.number - 180, member, "秋季", "企业微信", None) for member in members[10:20]]
+    return pd.DataFrame(told, columns=["day", "member_id", "campaign_id", "channel", "content_format"])
 
 
 def _neighbours() -> pd.DataFrame:

@@ -13,6 +13,7 @@ from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
 from recsys.features.life_stage import needs
+from training.facts import facts
 from training.tags import member_tags
 from training.tracking import Registered
 
@@ -111,6 +112,7 @@ def content(
         value=scores["value"],
         new_product=scores["new_product"],
         neighbours=folder.neighbours(),
+        **facts(snapshot),
         factors=Factors(**vars(folder.factors())),
         opted_out=opted_out(snapshot),
     )

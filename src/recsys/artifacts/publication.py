@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from recsys.artifacts.facts import Facts
 from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array, open_rows
 from recsys.artifacts.publication_content import CHURN_REASONS, ChurnReason, Reason, Tag
 from recsys.artifacts.publication_files import (
@@ -63,6 +64,7 @@ class Publication:
         discovery_reasons: the same of discovery.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,); churn_base: mean of all scored, NaN = nobody is.
     churn_why, churn_why_share: (members, CHURN_REASONS) codes, -1 = none, and weights; read by `churn_reasons`.
+    facts: purchases, events and contacts by day.
     value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
     member_factors, product_factors: NaN rows = none; None = no factors at all.
     """
@@ -100,6 +102,7 @@ class Publication:
     repurchase_next: "np.ndarray"
     similar: Ragged
     together: Ragged
+    facts: Facts
     churn: "np.ndarray"
     churn_quantiles: "np.ndarray"
     churn_base: float
@@ -281,6 +284,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "repurchase_next": nexts,
         "similar": pairs("similar", ("score",), other="product", groups=p),
         "together": pairs("together", ("score",), other="product", groups=p),
+        "facts": Facts.open(folder, manifest["facts"], as_of=as_of.number, members=m, products=p),
         "churn": open_array(folder, "churn_score", (m,)),
         "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
         "churn_base": nan if manifest["churn_base"] is None else float(manifest["churn_base"]),

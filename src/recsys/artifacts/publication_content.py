@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 BOUGHT_DAYS = 180
 """So many days back a publication knows what members bought of products that do not run out."""
 
+FACT_DAYS = 400
+"""So many days back a publication knows each purchase, event and contact."""
+
 UNKNOWN_CATEGORY = "unknown"
 """What stands for the category of a product that has none."""
 
@@ -176,6 +179,11 @@ class Content:
     value: `member_id, score, purchases, margin`: money, purchase days and margin expected within the horizon.
     new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
+    purchases: `day, member_id, product_id`, `quantity`, `amount` money, `hour` of the mall day: what was bought in the
+        `FACT_DAYS` days before as_of, one row a day, member and product; what came back is not counted.
+    events: `day, member_id, type, product_id` (None = none or unknown), `hour`: one row an event of the same days.
+    contacts: `day, member_id, campaign_id, channel, content_format` (None = unknown): who was contacted in the same days;
+        those held out are not there.
     factors: None when there are none.
     tagged: tags and segments beside features and standings; None = there are no others.
     opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in
@@ -200,6 +208,9 @@ class Content:
     value: "pd.DataFrame"
     new_product: "pd.DataFrame"
     neighbours: "pd.DataFrame"
+    purchases: "pd.DataFrame"
+    events: "pd.DataFrame"
+    contacts: "pd.DataFrame"
     factors: Factors | None
     opted_out: tuple[str, ...]
     tagged: "Tagged | None" = None
@@ -244,6 +255,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "value": ("member_id", "score", "purchases", "margin"),
     "new_product": ("member_id", "product_id", "score"),
     "neighbours": ("product_id", "neighbour_id", "score", "kind", "rank"),
+    "purchases": ("day", "member_id", "product_id", "quantity", "amount", "hour"),
+    "events": ("day", "member_id", "type", "product_id", "hour"),
+    "contacts": ("day", "member_id", "campaign_id", "channel", "content_format"),
 }
 """The columns each frame of a Content must have; order and further columns do not matter, but in `members`."""
 
@@ -258,5 +272,8 @@ FINITE: dict[str, tuple[str, ...]] = {
     "value": ("score", "purchases", "margin"),
     "new_product": ("score",),
     "neighbours": ("score", "rank"),
+    "purchases": ("day", "quantity", "amount", "hour"),
+    "events": ("day", "hour"),
+    "contacts": ("day",),
 }
 """The columns that must be finite in every row."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
+from recsys.artifacts.facts_write import Places, write_facts
 from recsys.artifacts.publication_content import (
     CHURN_REASONS,
     COLUMNS,
@@ -134,6 +135,7 @@ class _Writer:
         self._write_value()
         self._write_new_product()
         self._write_neighbours()
+        facts = self._write_facts()
         width = self._write_factors(self.content.factors)
         self._save("opted_out", np.sort(_keys(pd.Series(self.content.opted_out, dtype=object))))
         content = self.content
@@ -154,6 +156,7 @@ class _Writer:
             "reasons": [str(reason) for reason in Reason],
             "tags": [str(tag) for tag in Tag],
             "factors": width,
+            "facts": facts,
             "churn_reasons": [str(reason) for reason in ChurnReason],
             "churn_base": float(np.mean(self.content.churn["score"])) if len(self.content.churn) else None,
             "dropped": self.dropped,
@@ -271,6 +274,11 @@ class _Writer:
             self._save(f"{kind}_start", _starts(frame["left"].to_numpy(), len(self.products)))
             self._save(f"{kind}_product", frame["product"].to_numpy(dtype=np.int32))
             self._save(f"{kind}_score", _floats(frame["score"]).astype(np.float32))
+
+    def _write_facts(self) -> dict[str, list[str]]:
+        names, dropped = write_facts(self.content, Places(self.member_rows, self.product_rows), self._save)
+        self.dropped.update(dropped)
+        return names
 
     def _write_factors(self, factors: Factors | None) -> int:
         if factors is None:

@@ -1,0 +1,155 @@
+"""Predictions as one number a member: what rules ask for, what orders an audience and what is expected of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.answers.audience.rule import Score
+from recsys.answers.errors import UnknownError
+from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_columns import Ragged
+from recsys.core.errors import RequestError
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One score of all members.
+
+    name: of the column that it is. values: (members,) float64, NaN = has none.
+    is_probability: calibrated, so a sum of them is a number of members to expect.
+    adds: whether a sum means something. days: so many days ahead; None = not a matter of days.
+    task: the model it comes from.
+    """
+
+    name: str
+    values: "np.ndarray"
+    task: str
+    is_probability: bool = True
+    adds: bool = True
+    days: int | None = None
+
+
+def scored(publication: Publication, score: Score, at: str = "score") -> Scored:
+    """Look a score up; `UnknownError` names the node when the category or product is not there."""
+    return _OF[score.task](publication, score, at)
+
+
+def chosen(score: Score, values: "np.ndarray") -> "np.ndarray":
+    """(members,) whom a score's bounds take; of equal scores at the edge of a top share, the first rows."""
+    if score.top_share is not None:
+        return _top(values, score.top_share)
+    taken = np.isfinite(values)
+    if score.low is not None:
+        taken &= values >= score.low
+    if score.high is not None:
+        taken &= values < score.high
+    return np.asarray(taken)
+
+
+def _top(values: "np.ndarray", share: float) -> "np.ndarray":
+    """Take the share of those scored, rounded to whole members, at least one."""
+    known = np.flatnonzero(np.isfinite(values))
+    taken = np.zeros(len(values), dtype=np.bool_)
+    if not len(known):
+        return taken
+    wanted = max(1, round(share * len(known)))
+    own = values[known]
+    edge = np.partition(own, len(own) - wanted)[len(own) - wanted]
+    above = own > edge
+    equal = np.flatnonzero(own == edge)[: wanted - int(above.sum())]
+    taken[known[above]] = True
+    taken[known[equal]] = True
+    return taken
+
+
+def _churn(publication: Publication, _: Score, __: str) -> Scored:
+    return Scored("score", publication.churn, "churn", days=publication.horizons.get("churn"))
+
+
+def _active(publication: Publication, _: Score, __: str) -> Scored:
+    return Scored("active", 1 - publication.churn, "churn", days=publication.horizons.get("churn"))
+
+
+def _value(publication: Publication, _: Score, __: str) -> Scored:
+    days = publication.horizons.get("value")
+    return Scored("score", publication.value["score"], "value", is_probability=False, days=days)
+
+
+def _repurchase(publication: Publication, score: Score, at: str) -> Scored:
+    pairs, name = publication.repurchase, f"p{score.within or 14}"
+    if name not in pairs.columns:
+        raise RequestError(f"{at}.within", "is none of 7, 14, 28")
+    taken = lasting(publication)
+    if score.categories:
+        taken &= np.isin(pairs.other, category_rows(publication, score.categories, f"{at}.category"))
+    return Scored(name, _best(pairs, pairs.columns[name], taken), "repurchase", days=score.within or 14)
+
+
+def _new_product(publication: Publication, score: Score, at: str) -> Scored:
+    pairs = publication.new_product
+    values = _best(pairs, pairs.columns["score"], pairs.other == _product(publication, score, at))
+    return Scored("score", values, "new_product", days=publication.horizons.get("new_product"))
+
+
+def _discovery(publication: Publication, score: Score, at: str) -> Scored:
+    """Of several products the best: at least that likely is a first purchase of one of them."""
+    pairs = publication.discovery
+    taken = np.ones(len(pairs.other), dtype=np.bool_)
+    if score.categories:
+        rows = category_rows(publication, score.categories, f"{at}.category")
+        taken &= np.isin(publication.product_category, rows)[pairs.other]
+    if score.product_id is not None:
+        taken &= pairs.other == _product(publication, score, at)
+    days = publication.horizons.get("recommend")
+    return Scored("score", _best(pairs, pairs.columns["score"], taken), "recommend", days=days)
+
+
+def _recommend(publication: Publication, score: Score, at: str) -> Scored:
+    pairs = publication.recommend
+    values = _best(pairs, pairs.columns["score"], pairs.other == _product(publication, score, at))
+    return Scored("score", values, "recommend", is_probability=False, adds=False)
+
+
+_OF: Mapping[str, Callable[[Publication, Score, str], Scored]] = {
+    "churn": _churn,
+    "active": _active,
+    "value": _value,
+    "repurchase": _repurchase,
+    "new_product": _new_product,
+    "discovery": _discovery,
+    "recommend": _recommend,
+}
+
+
+def lasting(publication: Publication) -> "np.ndarray":
+    """(pairs of repurchase,) whether the need has not ended; an unknown end is none."""
+    return np.asarray(~(publication.repurchase.columns["need_ends_day"] <= publication.as_of.number))
+
+
+def category_rows(publication: Publication, names: tuple[str, ...], at: str) -> list[int]:
+    """Return the rows of categories; `UnknownError` names the first that is not there."""
+    rows = [publication.category_row(name) for name in names]
+    for place, row in enumerate(rows):
+        if row is None:
+            raise UnknownError(f"{at}.{place}", f"{names[place]!r} is no known category")
+    return [row for row in rows if row is not None]
+
+
+def _product(publication: Publication, score: Score, at: str) -> int:
+    row = None if score.product_id is None else publication.products.row(score.product_id)
+    if row is None:
+        raise UnknownError(f"{at}.product_id", f"{score.product_id!r} is no known product")
+    return row
+
+
+def _best(pairs: Ragged, values: "np.ndarray", taken: "np.ndarray") -> "np.ndarray":
+    """Return (groups,) the highest value of each group's pairs that are taken, NaN where none is."""
+    best = np.full(len(pairs.start) - 1, np.nan)
+    at = np.flatnonzero(taken)
+    if not len(at):
+        return best
+    groups = pairs.groups(at)
+    first = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
+    best[groups[first]] = np.maximum.reduceat(values[at].astype(np.float64), first)
+    return best
