@@ -302,6 +302,31 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_the_next_answers_of_all_workers_follow_what_was_told(two_workers: tuple[Running, Home]) -> None:
+    running, _ = two_workers
+    member = member_id(3)
+
+    def post(path: str, body: object) -> httpx.Response:
+        return httpx.post(f"{running.url}{path}", json=body, timeout=10)  # a connection of its own: any worker
+
+    def answers() -> list[list[str]]:
+        body = {"placement": "home", "member_id": member, "k": 20}
+        return [[item["product_id"] for item in post("/recommend", body).json()["items"]] for _ in range(12)]
+
+    (before,) = {tuple(answer) for answer in answers()}
+    sold, viewed = before[0], before[10]
+    assert post("/products/stock", {"products": [{"product_id": sold, "stock": 0}]}).status_code == 200
+    assert all(sold not in answer for answer in answers())
+    assert post("/products/stock", {"products": [{"product_id": sold, "stock": 3}]}).status_code == 200
+    assert {tuple(answer) for answer in answers()} == {before}
+    views = [event(event_id=f"next-{n}", member_id=member, product_id=viewed) for n in range(3)]
+    assert post("/events", {"events": views}).status_code == 202
+    assert all(tuple(answer) != before for answer in answers())
+    bought = event("purchase", event_id="next-bought", member_id=member, product_id=product_id(9))
+    assert post("/events", {"events": [bought]}).status_code == 202
+    assert all(product_id(9) not in answer for answer in answers())
+
+
 def test_killing_every_process_loses_nothing_that_was_accepted(two_workers: tuple[Running, Home]) -> None:
     running, home = two_workers
     callers, threads, stop = begin(running, 4)

@@ -110,6 +110,8 @@ def append(connection: Connection, events: Sequence[Event]) -> Appended:
     """
     in_turn(connection)
     before = last_number(connection)
+    if not events:
+        return Appended(before, before, ())
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(EventRow).on_conflict_do_nothing(index_elements=["event_id"])
     rows = connection.execute(
