@@ -16,7 +16,8 @@ from recsys.core.errors import RequestError
 from serving.auth import Gate
 from serving.body import HungUpError, Message, Receive, read_body
 from serving.call import Call, Download
-from serving.endpoints import ENDPOINTS, Endpoint
+from serving.endpoint import Endpoint
+from serving.endpoints import ENDPOINTS
 from serving.errors import Headers, RefusedError, told
 from serving.openapi import PAGE, document
 from serving.overload import Load, Threads

@@ -1,11 +1,7 @@
 """The endpoints: one entry each, from which routing, validation and the API page are made."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
-
-from pydantic import BaseModel
 
 from recsys.answers.audience_shapes import AudiencePreview
 from recsys.answers.audiences import preview
@@ -13,55 +9,21 @@ from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.policy import Placements
 from recsys.answers.rank import rank
-from recsys.answers.recommend import Answered
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.store.keys import Role
 from serving.call import Call
+from serving.endpoint import Body, Endpoint, example_member
 from serving.events_endpoint import take_events
 from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
+from serving.models_endpoints import MODELS
 from serving.recommending import recommendation, recommendation_json
 from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
+from serving.standing_endpoints import STANDING
 from serving.state import State
 from serving.stock_endpoint import take_stock
 
 CARD = CardSettings()
-Body = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One address that answers.
-
-    name: label in metrics and operation id. path: may have one name in braces, such as `{member_id}`, which an id
-        stands for; a path without wins over one with.
-    request: the model of the body; with the method GET, of the query, where a list is a name given several times.
-    answer: the type that comes back, which is also its schema; `Download` = a file.
-    handle: state, request, call -> answer.
-    example: a body that works on a publication and the placements in force; None when there is nothing to show.
-    role: the lowest one that may call it.
-    in_thread: it may take longer than a few milliseconds and must not hold up others; it is given up after `within`
-        seconds. A handler that is not in a thread may return an awaitable.
-    method: GET or POST; endpoints may share a path when their methods differ.
-    body_optional: GET is taken too, and POST without a body.
-    status: of an answer that is no failure.
-    at_once: gives what `handle` does as JSON, at less cost; None = `handle` and an encoder do.
-    """
-
-    name: str
-    path: str
-    summary: str
-    request: type[BaseModel]
-    answer: type[Any]
-    handle: Callable[[State, Any, Call], Any]
-    example: Callable[[Publication, Placements], Body | None]
-    role: Role = Role.MALL
-    in_thread: bool = False
-    within: float = 2.0
-    method: Literal["GET", "POST"] = "POST"
-    body_optional: bool = False
-    status: int = 200
-    at_once: Callable[[State, Any, Call], Answered] | None = None
 
 
 def _rank(state: State, request: RankRequest, _: Call) -> Ranking:
@@ -96,12 +58,6 @@ def _stock(state: State, request: StockRequest, _: Call) -> Awaitable[StockAnswe
         request,
         lambda product_id: publication is not None and publication.products.row(product_id) is not None,
     )
-
-
-def example_member(publication: Publication) -> str | None:
-    """Return a member with a published list, None when there is none."""
-    lengths = publication.recommend.start[1:] - publication.recommend.start[:-1]
-    return publication.members.text(int(lengths.argmax())) if len(lengths) else None
 
 
 def _products(publication: Publication, n: int) -> list[str]:
@@ -198,6 +154,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         status=202,
     ),
     Endpoint("stock", "/products/stock", "Tell what is in stock", StockRequest, StockAnswer, _stock, _level),
+    *STANDING,
+    *MODELS,
 )
 
 BY_NAME: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 from recsys.answers.policy import Placements
 from recsys.artifacts.publication import Publication
 from serving.call import Download
-from serving.endpoints import ENDPOINTS, Endpoint, example_member
+from serving.endpoint import Endpoint, example_member
+from serving.endpoints import ENDPOINTS
 from serving.errors import Failure
 from serving.schemas import Id
 

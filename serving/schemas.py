@@ -19,11 +19,13 @@ Many = Annotated[tuple[Item, ...], FailFast()]
 K = Annotated[int, Field(ge=1, le=MAX_K)]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """Base of all requests."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-class FiltersRequest(_Request):
+class FiltersRequest(Request):
     """What the answer shall be kept to."""
 
     categories: Many[Id] = Field(default=(), max_length=100)
@@ -36,14 +38,14 @@ class FiltersRequest(_Request):
     """Only at this price or below."""
 
 
-class ContextRequest(_Request):
+class ContextRequest(Request):
     """What surrounds the place."""
 
     products: Many[Id] = Field(default=(), max_length=100)
     """The product shown, those in the cart, in the order, or seen lately; they never come back as items."""
 
 
-class RecommendRequest(_Request):
+class RecommendRequest(Request):
     """A member opens a place that shall be filled."""
 
     placement: Id
@@ -75,7 +77,7 @@ class RecommendRequest(_Request):
         )
 
 
-class RankRequest(_Request):
+class RankRequest(Request):
     """A list of products that shall be put in a member's order."""
 
     products: Many[Id] = Field(min_length=1, max_length=MAX_PRODUCTS)
@@ -86,7 +88,7 @@ class RankRequest(_Request):
     """False = order without looking at the member's history."""
 
 
-class NeighboursRequest(_Request):
+class NeighboursRequest(Request):
     """A product whose neighbours are wanted."""
 
     product_id: Id
@@ -95,11 +97,11 @@ class NeighboursRequest(_Request):
     """So many items at most."""
 
 
-class PredictionsRequest(_Request):
+class PredictionsRequest(Request):
     """Nothing but the path says whose card is wanted."""
 
 
-class AudienceRequest(_Request):
+class AudienceRequest(Request):
     """Members to pick by one score: at or above a threshold, or the top ones; with neither, all that have the score."""
 
     task: Literal["churn", "value", "repurchase", "new_product", "recommend"]

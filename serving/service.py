@@ -14,7 +14,8 @@ from recsys.core.config import Home
 from serving import logs
 from serving.call import HERE, Call
 from serving.door import App, Door
-from serving.endpoints import BY_NAME, ENDPOINTS, Endpoint
+from serving.endpoint import Endpoint
+from serving.endpoints import BY_NAME, ENDPOINTS
 from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
 from serving.process import watch_process
 from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest

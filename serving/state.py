@@ -16,6 +16,7 @@ from recsys.core.folders import POINTER, current
 from recsys.store.live import LiveReader
 from recsys.store.live_layout import place
 from serving.breaker import StoreWatcher
+from serving.errands import Errands
 from serving.events_intake import EventIntake, Tally
 from serving.front import Front
 from serving.keyring import Keyring
@@ -64,10 +65,12 @@ class State:
     """
 
     def __init__(self, home: Home, watcher: Watcher) -> None:
+        self.home = home
         self.online = OnlineRows(home.online, watcher)
         self.live = LiveReads(LiveReader(home.live), place(home.live)[0], watcher)
         self.intake = EventIntake(home, self.zone, watcher)
         self.keyring = Keyring(home.database, lambda readable: watcher.store("keys", usable=readable))
+        self.errands = Errands(home)
         self.refusal: Refusal | None = None
         self._publication: Publication | None = None
         self._front = Front(self.live)

@@ -20,6 +20,7 @@ from training.identity import identity
 from training.measure import peak_megabytes
 from training.promote import promote, raise_first
 from training.score import BUNDLE
+from training.shelf import shelve
 from training.tracking import Registered
 from training.workspace import Workspace
 
@@ -128,7 +129,9 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
         save_backtest(test, task.name, folder / RECORD)
         write_report(report, folder, "report")
         gate.write(folder)
-        return workspace.tracking.log(task.name, folder, params, metrics, {"as_of": str(workspace.tables.end)})
+        registered = workspace.tracking.log(task.name, folder, params, metrics, {"as_of": str(workspace.tables.end)})
+    shelve(workspace, task.name)
+    return registered
 
 
 def compare(workspace: Workspace, trainer: Trainer, examples: Examples, test: Backtest, laid: tuple[Fold, ...]) -> Gate:

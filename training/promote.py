@@ -6,6 +6,7 @@ from recsys.core.errors import ConfigError, MissingError, PromotionError
 from recsys.store.database import database
 from recsys.store.promotions import Promotion, champions, history, previous_champion, record
 from training.gate import Gate
+from training.shelf import shelve
 from training.tracking import Registered
 from training.workspace import Workspace
 
@@ -52,6 +53,7 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
     mend_ledger(workspace, task, who=who)
     if champion is not None and champion.version == challenger.version:  # a promotion that was cut short
         tracking.set_champion(task, challenger.version)
+        shelve(workspace, task)
         return tracking.version(task, challenger.version)
     forced = False
     try:
@@ -63,6 +65,7 @@ def promote(workspace: Workspace, task: str, *, who: str, why: str, force: bool)
     line = Promotion(task, "promote", challenger.version, forced, who, why, datetime.now(UTC))
     with database(workspace.home.database) as engine:
         record(engine, line, lambda: tracking.set_champion(task, challenger.version))
+    shelve(workspace, task)
     return tracking.version(task, challenger.version)
 
 
@@ -88,6 +91,7 @@ def run_rollback(workspace: Workspace, name: str, *, who: str, why: str) -> None
         workspace.tracking.version(task, version)
         line = Promotion(task, "rollback", version, forced=False, who=who, why=why, at=datetime.now(UTC))
         record(engine, line, lambda: workspace.tracking.set_champion(task, version))
+    shelve(workspace, task)
     workspace.screen.say(f"{task}: version {version} is the champion again; `recsys publish` puts it to use")
 
 
@@ -95,6 +99,7 @@ def run_runs(workspace: Workspace, name: str) -> None:
     """Print each task's versions, newest first, what waits to be promoted, and its ledger."""
     with database(workspace.home.database) as engine:
         for task in workspace.tasks(name):
+            shelve(workspace, task)
             versions = workspace.tracking.versions(task)
             if not versions:
                 workspace.screen.say(f"{task}: no versions yet")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from recsys.answers.overview import remember, standing
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
@@ -45,6 +46,7 @@ def run_publish(workspace: Workspace, text: str) -> None:
         advance("write")
         folder = write_publication(workspace.home.publications, whole, keep=workspace.project.training.keep)
         write_text(workspace.home.publications / MADE_OF, json.dumps({**made_of, "folder": folder.name}))
+        remember(workspace.home.overview, standing(Publication.open(folder)))
     workspace.screen.say(str(folder))
 
 

@@ -124,9 +124,24 @@ class Home:
         return self.root / "reports"
 
     @property
+    def models(self) -> Path:
+        """What is told of model versions: <task>.json."""
+        return self.root / "models"
+
+    @property
+    def overview(self) -> Path:
+        """The publications there were, in a few numbers each: one JSON object a line."""
+        return self.root / "overview.jsonl"
+
+    @property
     def publications(self) -> Path:
         """Publications and their pointer."""
         return self.root / "publications"
+
+    @property
+    def tags(self) -> Path:
+        """What changed in members' tags and segments from publication to publication: one sealed folder each."""
+        return self.root / "tags"
 
     @property
     def run(self) -> Path:
