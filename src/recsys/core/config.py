@@ -144,6 +144,16 @@ class Home:
         return self.root / "tags"
 
     @property
+    def audiences(self) -> Path:
+        """Packages of audiences: <id>/v<n>/, one sealed folder each."""
+        return self.root / "audiences"
+
+    @property
+    def callbacks(self) -> Path:
+        """Where packages may be sent: `callbacks.toml`, written by the retailer."""
+        return self.root / "callbacks.toml"
+
+    @property
     def run(self) -> Path:
         """Process ids and logs of what runs in the background."""
         return self.root / "run"

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from recsys.core.errors import ConfigError
+from recsys.store.upgrade import NewerError, upgrade
 
 SETTING = "RECSYS_DATABASE_URL"
 
@@ -20,17 +21,30 @@ class Base(DeclarativeBase):
 
 @contextmanager
 def database(url: str) -> Iterator[Engine]:
-    """Open the store at a SQLAlchemy URL with its tables made; SQLite runs in WAL mode with full durability.
+    """Open the store at a SQLAlchemy URL with its tables up to date; SQLite runs in WAL mode with full durability.
 
-    Raises `ConfigError` when the URL is none, its driver is not installed or its database does not answer; passwords
-    are not told.
+    Raises `ConfigError` when the URL is none, its driver is not installed, or its database does not answer or is of a
+    newer version of recsys; passwords are not told.
     """
     engine = _engine(url)
     try:
-        _make_tables(engine)
+        _prepare(engine)
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that may read before it writes, and commit it when the block ends well.
+
+    SQLite lets nobody else write from its first read on; on Postgres, rows read for update are locked.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+        connection.commit()
 
 
 def _engine(url: str) -> Engine:
@@ -46,12 +60,14 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _make_tables(engine: Engine) -> None:
+def _prepare(engine: Engine) -> None:
     url: URL = engine.url
     try:
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        Base.metadata.create_all(engine)
+        upgrade(engine)
+    except NewerError as error:
+        raise ConfigError(SETTING, f"the database is at revision {error.revision}; this recsys is older") from None
     except (SQLAlchemyError, OSError):
         where = f"{url.get_backend_name()} database {url.database}" + (f" at {url.host}" if url.host else "")
         raise ConfigError(SETTING, f"the {where} cannot be opened") from None
@@ -59,7 +75,7 @@ def _make_tables(engine: Engine) -> None:
 
 def _write_ahead(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()

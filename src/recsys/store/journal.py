@@ -18,6 +18,7 @@ from recsys.store import live_layout as layout
 from recsys.store import stock as stocks
 from recsys.store.events import Appended, Event
 from recsys.store.live_fold import Credit, Fold
+from recsys.store.live_sweep import Sweep, is_old
 from recsys.store.mapped import environment, identity
 
 CHUNK = 2000
@@ -56,6 +57,7 @@ class Journal:
         self._env: lmdb.Environment | None = None
         self._file: tuple[int, int] | None = None
         self._trouble = ""
+        self._swept = Sweep()
 
     def record(self, events: Sequence[Event], zone: str) -> Recorded:
         """Add the events that are new; an event_id that comes twice counts as its first.
@@ -88,6 +90,7 @@ class Journal:
         A live store that is not of this log is emptied and made from the log's last 30 days.
         """
         if self._level():
+            self._sweep()
             return False
         more = False
         with self._turn() as txn, self._part(txn) as part:
@@ -115,6 +118,18 @@ class Journal:
         except lmdb.Error as error:
             self._fail(error)
             return False
+
+    def _sweep(self) -> None:
+        """Take out a few values that nobody asks for any more; what was put there meanwhile is looked at again."""
+        if self._env is None:
+            return
+        with self._env.begin() as txn:
+            old = self._swept.step(txn, time.time())
+        if old:
+            with self._turn() as txn, self._part(txn) as part:
+                for name in old if part is not None else ():
+                    if is_old(name, part.get(name), time.time()):
+                        part.delete(name)
 
     def _lay(self, txn: "lmdb.Transaction | None", appended: Appended, zone: str) -> tuple[Credit, ...]:
         """Lay new events over the live store when it has all before them; else leave that to `follow`."""

@@ -14,7 +14,6 @@ BOUGHT = 200
 QUERIES = 20
 SHOWN = 1000
 MET = 200
-CREDIT_SECONDS = 7 * 86_400.0
 
 _VIEWED, _FAVOURITES, _CART, _BOUGHT, _QUERIES = range(5)
 _LISTS = {
@@ -32,8 +31,8 @@ _MET = {EventType.CLICK: 0, EventType.IMPRESSION: 2}
 class Credit:
     """An impression, a click or a purchase, and the recommendation that it is owed to.
 
-    after: what joins a purchase to the recommendation: a click, else an impression, in the 7 days before, or the
-        recommendation that the purchase itself names.
+    after: what joins a purchase to the recommendation: a click, else an impression, in the 7 days before; a purchase that
+        names its recommendation counts as its click.
     """
 
     event: Event
@@ -118,11 +117,14 @@ class Fold:
 
     def _owed(self, who: bytes, event: Event, product_id: str, at: float) -> Credit | None:
         if event.recommendation_id is not None:
-            return Credit(event, event.recommendation_id, EventType.PURCHASE)
+            self._meet(who, EventType.CLICK, product_id, event.recommendation_id, at)
+            return Credit(event, event.recommendation_id, EventType.CLICK)
         names = {who, layout.person(None, event.anonymous_id) if event.anonymous_id is not None else who}
         met = [marks for name in names if (marks := self._value(layout.met_name(name), dict).get(product_id))]
         for how, place in _MET.items():
-            fit = [(marks[place + 1], marks[place]) for marks in met if 0 <= at - marks[place + 1] < CREDIT_SECONDS]
+            fit = [
+                (marks[place + 1], marks[place]) for marks in met if 0 <= at - marks[place + 1] < layout.CREDIT_SECONDS
+            ]
             if fit:
                 return Credit(event, max(fit)[1], how)
         return None

@@ -22,8 +22,10 @@ NUMBER = Struct("<q")
 FORMAT = b"1"
 
 NO_ZONE = b"UTC"
-VIEW_SECONDS = 2 * 86_400.0
-KEPT_SECONDS = 30 * 86_400.0
+DAY = 86_400.0
+VIEW_SECONDS = 2 * DAY
+KEPT_SECONDS = 30 * DAY
+CREDIT_SECONDS = 7 * DAY
 CHANGES = 1000
 """So many changes of stock are kept one by one, for readers to follow."""
 

@@ -1,23 +1,14 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from recsys.core.errors import RequestError
-from recsys.store.database import database
 from recsys.store.keys import Role, all_keys, create_key, revoke_key, split_key
 
 AT = datetime(2025, 1, 1, 8, tzinfo=UTC)
 LATER = datetime(2025, 1, 2, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with database(f"sqlite:///{tmp_path / 'store.db'}") as opened:
-        yield opened
 
 
 def test_a_key_opens_with_its_own_secret_alone_and_the_secret_is_not_kept(engine: Engine) -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +9,6 @@ from recsys.store.database import database
 from recsys.store.promotions import Action, Promotion, champions, history, previous_champion, record
 
 AT = datetime(2025, 1, 1, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with database(f"sqlite:///{tmp_path / 'deep' / 'store.db'}") as opened:
-        yield opened
 
 
 def line(version: str, action: Action = "promote") -> Promotion:
@@ -52,8 +45,8 @@ def test_rollbacks_walk_back_through_the_champions(engine: Engine) -> None:
         previous_champion(engine, "churn")
 
 
-def test_sqlite_runs_in_wal_mode_with_full_durability(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_sqlite_runs_in_wal_mode_with_full_durability(tmp_path: Path) -> None:
+    with database(f"sqlite:///{tmp_path / 'store.db'}") as engine, engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
 

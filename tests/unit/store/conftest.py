@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from recsys.store.database import database
+from tests.postgres import empty_database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a store that nobody has opened yet: whatever a store promises, it promises on both."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'deep' / 'recsys.db'}"
+        return
+    with empty_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:
+    with database(store_url) as opened:
+        yield opened
