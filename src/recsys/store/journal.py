@@ -123,11 +123,17 @@ class Journal:
         """Take out a few values that nobody asks for any more; what was put there meanwhile is looked at again."""
         if self._env is None:
             return
-        with self._env.begin() as txn:
-            old = self._swept.step(txn, time.time())
-        if old:
-            with self._turn() as txn, self._part(txn) as part:
-                for name in old if part is not None else ():
+        try:
+            with self._env.begin() as txn:
+                old = self._swept.step(txn, time.time())
+        except lmdb.Error as error:
+            self._fail(error)
+            return
+        if not old:
+            return
+        with self._turn() as turn, self._part(turn) as part:
+            if part is not None:
+                for name in old:
                     if is_old(name, part.get(name), time.time()):
                         part.delete(name)
 

@@ -31,8 +31,8 @@ _MET = {EventType.CLICK: 0, EventType.IMPRESSION: 2}
 class Credit:
     """An impression, a click or a purchase, and the recommendation that it is owed to.
 
-    after: what joins a purchase to the recommendation: a click, else an impression, in the 7 days before; a purchase that
-        names its recommendation counts as its click.
+    after: what joins a purchase to the recommendation: a click, else an impression, in the 7 days before; a purchase
+        that names its recommendation counts as its click.
     """
 
     event: Event

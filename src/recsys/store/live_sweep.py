@@ -1,5 +1,6 @@
 """Finds what the live store holds of people who did nothing for so long that it is never asked for."""
 
+from collections.abc import Callable
 from typing import Any
 
 import lmdb
@@ -34,16 +35,31 @@ class Sweep:
 
 
 def is_old(name: bytes, value: "bytes | memoryview | None", now: float) -> bool:
-    """Tell whether a value is of a person and so old that nobody asks for it after now (UTC seconds)."""
-    loaded: Any = layout.load(value)
-    if loaded is None:
+    """Tell whether a value is of a person and so old, or so broken, that nobody can ask for it after now."""
+    if value is None or name[:1] not in _NEWEST:
         return False
-    match name[:1]:
-        case b"d":
-            return max((times[0] for _, times in loaded if times), default=0.0) <= now - layout.KEPT_SECONDS
-        case b"s":
-            return int(loaded[0]) < now // layout.DAY - 2
-        case b"t":
-            return max((max(marks[1], marks[3]) for marks in loaded.values()), default=0) <= now - layout.CREDIT_SECONDS
-        case _:
-            return False
+    try:
+        newest, kept = _NEWEST[name[:1]]
+        return newest(layout.load(value)) <= now - kept
+    except (ValueError, TypeError, AttributeError, IndexError):
+        return True
+
+
+def _did(lists: Any) -> float:
+    return float(max((times[0] for _, times in lists if times), default=0.0))
+
+
+def _shown(shown: Any) -> float:
+    return float(shown[0]) * layout.DAY
+
+
+def _met(met: Any) -> float:
+    return float(max((max(marks[1], marks[3]) for marks in met.values()), default=0.0))
+
+
+_NEWEST: dict[bytes, tuple[Callable[[Any], float], float]] = {
+    b"d": (_did, layout.KEPT_SECONDS),
+    b"s": (_shown, 3 * layout.DAY),
+    b"t": (_met, layout.CREDIT_SECONDS),
+}
+"""By kind of value: its latest instant in UTC seconds, and for how long after it the value is asked for."""
