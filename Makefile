@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RECSYS_HOME ?= .recsys
 
-.PHONY: help demo test lint bench results stop clean lock
+.PHONY: help demo test lint bench soak results stop clean lock
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,6 +29,10 @@ lint: .venv/.installed ## Format, lint, types, import contracts, dependencies
 
 bench: .venv/.installed ## Timings, as ratios to a limit or a peer in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(BIN)/python -m tests.benchmarks.serving
+
+soak: .venv/.installed ## Ten minutes of load, swaps and events on the service; tells its memory over time
+	$(BIN)/python -m tests.benchmarks.soak
 
 results: .venv/.installed ## Every model beside its peers on the sample and two simulated shops; writes docs/results.md
 	@$(BIN)/recsys results

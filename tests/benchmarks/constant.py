@@ -9,6 +9,7 @@ from typing import Any
 import bentoml
 import orjson
 
+from serving.call import Call
 from serving.endpoints import BY_NAME
 from serving.schemas import RecommendRequest
 from serving.service import OPTIONS, Api, DoorService
@@ -17,7 +18,7 @@ from serving.state import State
 BODY = orjson.Fragment(Path(os.environ["BODY_FILE"]).read_bytes())
 
 
-def _answer(_state: State, _request: RecommendRequest, _member_id: str) -> Any:
+def _answer(_state: State, _request: RecommendRequest, _call: Call) -> Any:
     return BODY
 
 
