@@ -120,10 +120,11 @@ class Journal:
             return False
 
     def _sweep(self) -> None:
-        """Take out a few values that nobody asks for any more; what was put there meanwhile is looked at again."""
+        """Take out a few values that nobody asks for any more, and what readers that were killed held on to."""
         if self._env is None:
             return
         try:
+            self._env.reader_check()
             with self._env.begin() as txn:
                 old = self._swept.step(txn, time.time())
         except lmdb.Error as error:
