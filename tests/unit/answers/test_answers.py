@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from recsys.answers.audiences import AudienceAsk, preview
+from recsys.answers.desk import Desk
 from recsys.answers.errors import UnknownError
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
+from recsys.answers.policy import Placements
 from recsys.answers.rank import rank
 from recsys.answers.shapes import FeatureRow, MemberTag, Rule, Standing, Value
 from recsys.artifacts.publication import Publication
@@ -17,6 +19,7 @@ from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import RequestError
 from tests.publications import AS_OF, MEMBERS, PRODUCTS, category, content, member_id, product_id
 
+PLACEMENTS = Placements.checked({"placements": {"home": {"title": "", "sources": [{"name": "popular"}]}}})
 OUT, WITHOUT_LISTS = member_id(MEMBERS - 1), member_id(MEMBERS - 2)
 SETTINGS = CardSettings()
 TAGS = (MemberTag(Tag.REGULAR, "常客", "regular"), MemberTag(Tag.HIGH_VALUE, "高消费会员", "high value"))
@@ -70,22 +73,22 @@ class TestRank:
 
 class TestNeighbours:
     def test_similar_and_together_differ(self, publication: Publication) -> None:
-        assert [item.product_id for item in similar(publication, product_id(12), k=3).items] == [
+        assert [item.product_id for item in similar(Desk.of(publication, PLACEMENTS), product_id(12), k=3).items] == [
             product_id(n) for n in (18, 24, 30)
         ]
-        answer = bought_together(publication, product_id(12), k=2)
+        answer = bought_together(Desk.of(publication, PLACEMENTS), product_id(12), k=2)
         assert [item.product_id for item in answer.items] == [product_id(13), product_id(14)]
         assert answer.items[0].reason.en == "often bought with product 12"
 
     def test_too_few_are_filled_up_from_the_category(self, publication: Publication) -> None:
-        answer = similar(publication, product_id(12), k=5)
+        answer = similar(Desk.of(publication, PLACEMENTS), product_id(12), k=5)
         assert len(answer.items) == 5
         assert {item.category for item in answer.items} == {category(12)}
         assert [fallback.step for fallback in answer.fallbacks] == ["popular_in_category"]
 
     def test_an_unknown_product_is_named(self, publication: Publication) -> None:
         with pytest.raises(UnknownError) as caught:
-            similar(publication, "?", k=5)
+            similar(Desk.of(publication, PLACEMENTS), "?", k=5)
         assert caught.value.fields["field"] == "product_id"
 
 
