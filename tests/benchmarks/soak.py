@@ -37,9 +37,8 @@ def main() -> None:
         met = sample.met
         cells = (f"{sample.at:.0f}", f"{sample.resident / 1e6:.0f}", f"{met.per_second:,.0f}")
         _say(f"| {' | '.join(cells)} | {met.p50 * 1e3:.2f} | {met.p99 * 1e3:.2f} | {met.failed} |")
-    _say(
-        f"\n{soaked.swaps} swaps; events: {soaked.events} taken, {soaked.refused} refused; {soaked.failed} answers failed"
-    )
+    events = f"events: {soaked.events} taken, {soaked.refused} refused"
+    _say(f"\n{soaked.swaps} swaps; {events}; {soaked.failed} answers failed")
 
 
 def _say(text: str) -> None:
