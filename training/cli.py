@@ -218,6 +218,26 @@ def publish(as_of: Day = "") -> None:
 
 
 @app.command()
+def tags(
+    member: Annotated[str, typer.Argument(help="A member; without one, the catalogue of tags.")] = "",
+    *,
+    history: Annotated[bool, typer.Option("--history", help="How they changed over the publications.")] = False,
+) -> None:
+    """Show a member's tags and segments, how they changed, or which tags there are."""
+    from training.tag_lists import run_tags
+
+    run_tags(Home.default(), Screen(), member, history=history)
+
+
+@app.command()
+def segments(segment: Annotated[str, typer.Argument(help="One segmentation; without it, all.")] = "") -> None:
+    """Show how many members each part has, who moved whence whither since the publication before, and alerts."""
+    from training.segments import run_segments
+
+    run_segments(Home.default(), Screen(), segment)
+
+
+@app.command()
 def drift(
     task: TaskName = "all",
     against: Annotated[str, typer.Option("--against", help="An earlier day; default: of the publication before.")] = "",

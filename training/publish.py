@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -6,6 +7,8 @@ import pandas as pd
 from recsys.answers.overview import remember, standing
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
+from recsys.artifacts.tagging.history import publication_before
+from recsys.artifacts.tagging.settings import Segments
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import write_text
 from recsys.core.task import Task
@@ -14,6 +17,7 @@ from training.content import content
 from training.examples import Examples, learnable, snapshot
 from training.identity import code_version
 from training.score import read_scores, score
+from training.segments import keep, keep_current, tagged
 from training.tracking import Registered
 from training.workspace import Workspace
 
@@ -23,6 +27,7 @@ MADE_OF = "MADE_OF.json"
 def run_publish(workspace: Workspace, text: str) -> None:
     """Score with every champion and make the publication of a day current, unless it already is."""
     as_of = workspace.as_of(text)
+    settings = Segments.of_home(workspace.home.root)
     champions = {name: workspace.tracking.alias(name, "champion") for name in workspace.tasks("all")}
     made_of = {
         "as_of": str(as_of),
@@ -30,12 +35,15 @@ def run_publish(workspace: Workspace, text: str) -> None:
         "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
         "code_version": code_version(),
         "keep": str(workspace.project.training.keep),
+        "segments_digest": settings.digest,
         **{name: champion.version for name, champion in champions.items() if champion is not None},
     }
     if (folder := published(workspace, made_of)) is not None:
         workspace.screen.say(f"{folder} is current and of the same tables and models")
+        keep_current(workspace.home, workspace.screen, settings)
         return
-    with workspace.screen.step("publish", len(champions) + 2) as advance:
+    before = publication_before(workspace.home.publications, workspace.home.tags, as_of)
+    with workspace.screen.step("publish", len(champions) + 4) as advance:
         scores = {}
         for name, champion in champions.items():
             advance(f"score {name}")
@@ -43,9 +51,14 @@ def run_publish(workspace: Workspace, text: str) -> None:
         advance("put together")
         known = {name: champion for name, champion in champions.items() if champion is not None}
         whole = content(workspace.tables, snapshot(workspace, as_of), scores, known)
+        advance("tags and segments")
+        cut = {} if before is None else {name: one.spec for name, one in before.traits.segments.items()}
+        whole = replace(whole, tagged=tagged(settings, workspace.tables.at(as_of), whole.members, cut))
         advance("write")
         folder = write_publication(workspace.home.publications, whole, keep=workspace.project.training.keep)
         write_text(workspace.home.publications / MADE_OF, json.dumps({**made_of, "folder": folder.name}))
+        advance("history")
+        keep(workspace.home, workspace.screen, settings, Publication.open(folder), before)
         remember(workspace.home.overview, standing(Publication.open(folder)))
     workspace.screen.say(str(folder))
 

@@ -109,6 +109,7 @@ class SegmentSpec:
     values: the parts, in the order in which they are shown.
     cuts: the numbers that stood for its relative limits, by name; cut_day: the number of the mall day on which they
         were taken.
+    definition: digest of the settings that cut so; members' moves are told between equal ones only.
     """
 
     name: str
@@ -119,6 +120,7 @@ class SegmentSpec:
     values: tuple[SegmentValue, ...]
     cuts: dict[str, float]
     cut_day: int
+    definition: str = ""
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""Members' tags and segments: computed for a publication, kept over time, and shown."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_content import Tag
+from recsys.artifacts.tagging.classify import classify
+from recsys.artifacts.tagging.delivery import send_alerts
+from recsys.artifacts.tagging.derive import computed_tags
+from recsys.artifacts.tagging.history import Entry, publication_before, record, timeline
+from recsys.artifacts.tagging.movement import Movement
+from recsys.artifacts.tagging.settings import Segments
+from recsys.artifacts.tagging.spec import SegmentSpec
+from recsys.artifacts.tagging.write import Tagged
+from recsys.core.config import Home
+from recsys.core.errors import MissingError, RequestError
+from recsys.data.snapshot import Snapshot
+from training.screen import Screen
+
+
+def tagged(settings: Segments, snapshot: Snapshot, members: pd.DataFrame, earlier: Mapping[str, SegmentSpec]) -> Tagged:
+    """Compute what features and standings do not tell, and cut members into parts.
+
+    members: member_id, the features of the view member and `tags`, as in a publication's content, of the same day.
+    earlier: segmentations of the publication before, whose cuts are held.
+    """
+    own = computed_tags(snapshot, members, settings.formats)
+    every = members.drop(columns=["tags", "attributes"], errors="ignore").reset_index(drop=True)
+    every = pd.concat([every, own.drop(columns=["member_id"]), _standings(members["tags"])], axis=1)
+    segments, specs = classify(settings, every, snapshot.as_of.number, earlier)
+    return Tagged(own, segments, specs)
+
+
+def keep(home: Home, screen: Screen, settings: Segments, publication: Publication, before: Publication | None) -> None:
+    """Keep what the publication changed, tell of unusual moves, and send them to the webhook.
+
+    before: the last publication of an earlier day. A webhook that does not take them does not stop a publication; they
+    are sent again with the next one.
+    """
+    entry = record(home.tags, publication, before, settings.alerts)
+    for alert in entry.alerts:
+        screen.note(f"{alert.segment}: {alert.en}")
+    if settings.webhook is None:
+        return
+    for sent in send_alerts(home.tags, timeline(home.tags, publication.name), settings.webhook, os.environ):
+        became = "sent to the webhook" if sent.trouble is None else f"not sent to the webhook, which {sent.trouble}"
+        screen.note(f"{sent.alerts} alerts of {sent.publication} {became}")
+
+
+def keep_current(home: Home, screen: Screen, settings: Segments) -> None:
+    """Keep what the current publication changed, where a run that ended early did not."""
+    current = Publication.open_current(home.publications)
+    keep(home, screen, settings, current, publication_before(home.publications, home.tags, current.as_of))
+
+
+def run_segments(home: Home, screen: Screen, name: str) -> None:
+    """Show sizes, moves since the publication before, and alerts; of one segmentation when it is named."""
+    publication = Publication.open_current(home.publications)
+    line = timeline(home.tags, publication.name)
+    if not line:
+        raise MissingError(f"a history of {publication.name}", "recsys publish")
+    entry = line[-1]
+    if name and name not in entry.specs:
+        raise RequestError("segment", f"{name!r} is none of {', '.join(entry.specs)}")
+    screen.say(f"as of {entry.as_of}: {entry.members} members, publication {entry.publication}")
+    for segment, spec in entry.specs.items():
+        if name in ("", segment):
+            screen.show(_sizes(entry, spec))
+            if segment in entry.movements:
+                screen.show(_moves(entry.movements[segment]))
+    for alert in entry.alerts:
+        if name in ("", alert.segment):
+            screen.say(f"alert: {alert.segment}: {alert.zh} / {alert.en}")
+    if not any(name in ("", alert.segment) for alert in entry.alerts):
+        screen.say("no alerts")
+
+
+def _sizes(entry: Entry, spec: SegmentSpec) -> Table:
+    moved = entry.movements.get(spec.name)
+    before = dict(zip(moved.codes, map(sum, moved.counts), strict=True)) if moved is not None else {}
+    table = Table("code", spec.zh, spec.en, "members", "share", "before", "change", title=f"{spec.name}")
+    rows = [(value.code, value.zh, value.en) for value in spec.values] + [("none", "无", "none")]
+    for (code, zh, en), size in zip(rows, entry.sizes[spec.name], strict=True):
+        share = f"{size / entry.members:.1%}" if entry.members else "-"
+        past = before.get(code)
+        change = ("-", "-") if past is None else (str(past), f"{size - past:+d}")
+        table.add_row(code, zh, en, str(size), share, *change)
+    return table
+
+
+def _moves(moved: Movement) -> Table:
+    """Show who moved whence (rows) whither (columns); parts that nobody is or was of are left out."""
+    filled = [any(moved.counts[place]) or any(row[place] for row in moved.counts) for place in range(len(moved.codes))]
+    shown = [place for place, is_filled in enumerate(filled) if is_filled]
+    title = f"{moved.segment}: from {moved.since} (rows) to {moved.until} (columns)"
+    table = Table("from", *(moved.codes[place] for place in shown), title=title)
+    for row in shown:
+        table.add_row(moved.codes[row], *(str(moved.counts[row][place]) for place in shown))
+    return table
+
+
+def _standings(tags: "pd.Series[list[str]]") -> pd.DataFrame:
+    """Return one column of bool for each standing."""
+    held = [frozenset(map(str, own)) for own in tags]
+    return pd.DataFrame({str(tag): np.array([str(tag) in own for own in held], dtype=np.bool_) for tag in Tag})
