@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from recsys.answers.errors import UnknownError
+from recsys.answers.errors import DeliveryError, UnknownError
 from recsys.core.errors import MissingError, RecsysError, RequestError
 
 MAX_SAID = 200
@@ -75,10 +75,11 @@ def told(error: Exception) -> Told:
             return _validation(error)
         case RefusedError():
             return Told(error.status, Failure.of(error.fields["field"], error.fields["rule"]), error.headers)
-        case UnknownError():
-            return Told(404, Failure.of(error.fields["field"], error.fields["rule"]))
         case RequestError():
-            return Told(422, Failure.of(error.fields["field"], error.fields["rule"]))
+            status = 404 if isinstance(error, UnknownError) else 422
+            return Told(status, Failure.of(error.fields["field"], error.fields["rule"]))
+        case DeliveryError():
+            return Told(502, Failure("callback", f"{error.fields['callback']} {error.fields['reason']}"))
         case MissingError():
             rule = f"there is no {error.fields['what']} yet; run `{error.fields['step']}`"
             return Told(503, Failure(None, rule), ((b"retry-after", b"%d" % LATER),))

@@ -61,6 +61,13 @@ def write_folder(target: Path, fill: Callable[[Path], dict[str, Any]]) -> dict[s
     return manifest
 
 
+def move_folder(made: Path, target: Path) -> None:
+    """Move a sealed folder to its place, durable when this returns; what stands there is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _replace(target, made)
+    _sync(target.parent.parent)
+
+
 def restore(target: Path) -> None:
     """Bring back the folder that a crash in the middle of its replacement left beside its place."""
     for old in () if target.exists() else _replaced(target):

@@ -1,12 +1,12 @@
 """Audiences and their versions: each row stands for a sealed package, and no package stands without its row."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Engine, ForeignKey, func, select
+from sqlalchemy import JSON, Connection, Engine, ForeignKey, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -95,11 +95,14 @@ class AudienceVersion:
         return Standing.LIVE if now < self.draft.live_until else Standing.PAST
 
 
-def add_version(engine: Engine, draft: Draft, place: Callable[[int], None], *, new: bool) -> AudienceVersion:
+def add_version(
+    engine: Engine, draft: Draft, place: Callable[[Connection, int], None], *, new: bool
+) -> AudienceVersion:
     """Add a version under the next number of its audience, and put its package in place.
 
-    place: is told the number and puts the package where it belongs; when it raises, nothing is added. A crash after it
-    leaves a package without a row under a number that the next version takes: `place` must replace what stands there.
+    place: is told the number and puts the package where it belongs, within the transaction; when it raises, nothing is
+        added. A crash after it leaves a package without a row, under a number that the next version takes: it must
+        replace what stands there.
     new: make the audience too; `RequestError` when its name is taken by another. Else it must be there.
     """
     with writing(engine) as connection, Session(connection) as session:
@@ -129,7 +132,7 @@ def add_version(engine: Engine, draft: Draft, place: Callable[[int], None], *, n
             )
         )
         session.flush()
-        place(number)
+        place(connection, number)
         session.commit()
     return AudienceVersion(draft, number, number, None)
 
@@ -142,14 +145,14 @@ def owner_of_name(engine: Engine, name: str) -> str | None:
 
 def versions(engine: Engine, audience_id: str) -> tuple[AudienceVersion, ...]:
     """Return all versions of an audience, the newest first; none when there is no such audience."""
-    query = select(AudienceRow, VersionRow).join(VersionRow).where(AudienceRow.audience_id == audience_id)
-    return _read(engine, query.order_by(VersionRow.version.desc()))
+    rows, _ = _rows()
+    return _read(engine, rows.where(AudienceRow.audience_id == audience_id).order_by(VersionRow.version.desc()))
 
 
 def newest(engine: Engine) -> tuple[AudienceVersion, ...]:
     """Return the newest version of every audience, the last made first."""
-    last = select(func.max(VersionRow.version)).where(VersionRow.audience_id == AudienceRow.audience_id)
-    query = select(AudienceRow, VersionRow).join(VersionRow).where(VersionRow.version == last.scalar_subquery())
+    rows, last = _rows()
+    query = rows.where(VersionRow.version == last)
     return _read(engine, query.order_by(VersionRow.created_at.desc(), VersionRow.audience_id))
 
 
@@ -181,16 +184,17 @@ def _make(session: Session, draft: Draft) -> None:
         raise RequestError("name", f"{draft.name!r} is the name of another audience") from None
 
 
+def _rows() -> tuple[Any, Any]:
+    """Return a query of audience, version and the audience's last number, and what stands for that number in it."""
+    of_each = select(VersionRow.audience_id, func.max(VersionRow.version).label("last"))
+    last = of_each.group_by(VersionRow.audience_id).subquery()
+    rows = select(AudienceRow, VersionRow, last.c.last).join(VersionRow)
+    return rows.join(last, last.c.audience_id == AudienceRow.audience_id), last.c.last
+
+
 def _read(engine: Engine, query: Any) -> tuple[AudienceVersion, ...]:
     with Session(engine) as session:
-        rows = session.execute(query).all()
-        highest = select(VersionRow.audience_id, func.max(VersionRow.version)).group_by(VersionRow.audience_id)
-        last: dict[str, int] = dict(_pairs(session.execute(highest)))
-        return tuple(_version(owner, row, last[row.audience_id]) for owner, row in rows)
-
-
-def _pairs(rows: Iterable[Any]) -> list[tuple[str, int]]:
-    return [(audience_id, number) for audience_id, number in rows]
+        return tuple(_version(owner, row, last) for owner, row, last in session.execute(query))
 
 
 def _version(owner: AudienceRow, row: VersionRow, last: int) -> AudienceVersion:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Engine, Integer, insert, select
+from sqlalchemy import JSON, BigInteger, Connection, Engine, Integer, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from recsys.store.database import Base
@@ -83,19 +83,24 @@ class Numbered:
 def record(engine: Engine, line: Line) -> None:
     """Add a line, durable when this returns."""
     with engine.begin() as connection:
-        connection.execute(
-            insert(AuditRow).values(
-                at=line.at.astimezone(UTC).replace(tzinfo=None),
-                key_id=line.who.key_id,
-                who=line.who.name,
-                role=line.who.role,
-                action=str(line.action),
-                subject=line.subject,
-                version=line.version,
-                members=line.members,
-                told=dict(line.told),
-            )
+        record_in(connection, line)
+
+
+def record_in(connection: Connection, line: Line) -> None:
+    """Add a line within the connection's transaction: it stands when that is committed, and not otherwise."""
+    connection.execute(
+        insert(AuditRow).values(
+            at=line.at.astimezone(UTC).replace(tzinfo=None),
+            key_id=line.who.key_id,
+            who=line.who.name,
+            role=line.who.role,
+            action=str(line.action),
+            subject=line.subject,
+            version=line.version,
+            members=line.members,
+            told=dict(line.told),
         )
+    )
 
 
 def lines(
