@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 
-from recsys.answers.audience_shapes import AudiencePreview
-from recsys.answers.audiences import preview
 from recsys.answers.members import CardSettings, member_card
 from recsys.answers.neighbours import bought_together, similar
 from recsys.answers.policy import Placements
@@ -12,13 +10,14 @@ from recsys.answers.rank import rank
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.store.keys import Role
+from serving.audience_preview import PREVIEW
 from serving.call import Call
 from serving.endpoint import Body, Endpoint, example_member
 from serving.events_endpoint import take_events
 from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
 from serving.models_endpoints import MODELS
 from serving.recommending import recommendation, recommendation_json
-from serving.schemas import AudienceRequest, NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
+from serving.schemas import NeighboursRequest, PredictionsRequest, RankRequest, RecommendRequest
 from serving.standing_endpoints import STANDING
 from serving.state import State
 from serving.stock_endpoint import take_stock
@@ -41,10 +40,6 @@ def _bought_together(state: State, request: NeighboursRequest, _: Call) -> Neigh
 def _predictions(state: State, _: PredictionsRequest, call: Call) -> MemberCard:
     publication = state.publication
     return member_card(publication, call.item, state.online.read, CARD)
-
-
-def _preview(state: State, request: AudienceRequest, _: Call) -> AudiencePreview:
-    return preview(state.publication, request.ask())
 
 
 def _events(state: State, request: EventsRequest, _: Call) -> Awaitable[EventsAnswer]:
@@ -132,17 +127,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         in_thread=True,
         body_optional=True,
     ),
-    Endpoint(
-        "audience_preview",
-        "/audiences/preview",
-        "Size and expectation of an audience",
-        AudienceRequest,
-        AudiencePreview,
-        _preview,
-        lambda _, __: {"task": "churn", "top": 20, "sample": 3},
-        role=Role.OPS,
-        in_thread=True,
-    ),
+    PREVIEW,
     Endpoint(
         "events",
         "/events",

@@ -1,15 +1,16 @@
 """What requests look like; an unknown key, a wrong type and a value out of bounds are refused by name."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from recsys.answers.ask import Ask, Filters
-from recsys.answers.audiences import AudienceAsk
 
 MAX_K = 200
 MAX_PRODUCTS = 500
 MAX_ID = 256
+PLAIN = {"placement", "member_id", "anonymous_id", "k", "personalised"}
+"""What a request for items says when it says nothing particular."""
 
 Item = TypeVar("Item")
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
@@ -52,6 +53,8 @@ class RecommendRequest(Request):
     """The place: a name of `placements.toml`, such as `home` or `cart`."""
     member_id: Id | None = None
     """The member; null = a visitor who is not known."""
+    anonymous_id: Id | None = None
+    """The browser or device, as events name it; what was done there lately counts beside what the member did."""
     k: K = 10
     """So many items at most."""
     exclude: Many[Id] = Field(default=(), max_length=1000)
@@ -60,8 +63,18 @@ class RecommendRequest(Request):
     """What surrounds the place."""
     filters: FiltersRequest = FiltersRequest()
     """What the answer shall be kept to."""
+    recent: Many[Id] = Field(default=(), max_length=50)
+    """Products that the visitor viewed lately, newest first, as far as the mall knows them."""
+    answers: dict[Id, Many[Id]] = Field(default={}, max_length=50)
+    """What was answered to the questions of `placements.toml`: question -> answers."""
+    preferences: Many[Id] = Field(default=(), max_length=50)
+    """Categories that the visitor asked for."""
     personalised: bool = True
-    """False = answer without looking at the member's history."""
+    """False = answer without looking at any history."""
+
+    def is_plain(self) -> bool:
+        """Whether it says no more than whose it is, of which place, and how many items."""
+        return self.model_fields_set <= PLAIN
 
     def ask(self) -> Ask:
         """Return it as the library's own type."""
@@ -69,10 +82,14 @@ class RecommendRequest(Request):
         return Ask(
             placement=self.placement,
             member_id=self.member_id,
+            anonymous_id=self.anonymous_id,
             k=self.k,
             products=self.context.products,
+            recent=self.recent,
             exclude=self.exclude,
             filters=Filters(filters.categories, filters.brands, filters.price_min, filters.price_max),
+            answers=self.answers,
+            preferences=self.preferences,
             personalised=self.personalised,
         )
 
@@ -99,28 +116,3 @@ class NeighboursRequest(Request):
 
 class PredictionsRequest(Request):
     """Nothing but the path says whose card is wanted."""
-
-
-class AudienceRequest(Request):
-    """Members to pick by one score: at or above a threshold, or the top ones; with neither, all that have the score."""
-
-    task: Literal["churn", "value", "repurchase", "new_product", "recommend"]
-    """The prediction."""
-    category: Id | None = None
-    """Needed for repurchase."""
-    product_id: Id | None = None
-    """Needed for new_product and recommend."""
-    within: Literal[7, 14, 28] | None = None
-    """Days, for repurchase; null = 14."""
-    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """The lowest score."""
-    top: Annotated[int, Field(ge=1)] | None = None
-    """So many members, highest scores first."""
-    sample: Annotated[int, Field(ge=0, le=100)] = 10
-    """So many members are listed."""
-
-    def ask(self) -> AudienceAsk:
-        """Return it as the library's own type."""
-        return AudienceAsk(
-            self.task, self.category, self.product_id, self.within, self.threshold, self.top, self.sample
-        )

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 
-from recsys.answers.audience_shapes import AudiencePreview
+from recsys.answers.audience.shapes import AudiencePreview
 from recsys.answers.shapes import Neighbours, Ranking, Recommendation
 from recsys.core.config import Home
 from serving import logs
+from serving.audience_preview import AudienceRequest
 from serving.call import HERE, Call
 from serving.door import App, Door
 from serving.endpoint import Endpoint
 from serving.endpoints import BY_NAME, ENDPOINTS
 from serving.live_schemas import EventsAnswer, EventsRequest, StockAnswer, StockRequest
 from serving.process import watch_process
-from serving.schemas import AudienceRequest, NeighboursRequest, RankRequest, RecommendRequest
+from serving.schemas import NeighboursRequest, RankRequest, RecommendRequest
 from serving.state import State
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.answers.audiences import AudienceAsk, preview
+from recsys.answers.audience.preview import AudienceAsk, preview
 from recsys.answers.desk import Desk
 from recsys.answers.errors import UnknownError
 from recsys.answers.members import CardSettings, member_card

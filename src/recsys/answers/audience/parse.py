@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from recsys.answers.audience.rule import (
     CONTACT_KEYS,
@@ -56,45 +56,62 @@ def parse_rule(data: object, at: str = "rule") -> Rule:
 
 def parse_score(data: object, at: str) -> Score:
     """Read a score alone, such as `{"score": "churn"}`; errors as of `parse_rule`."""
-    node = _node(data, at)
+    node = Node.of(data, at)
     if "score" not in node.data:
         raise RequestError(f"{at}.score", "is needed")
     return _score(node)
 
 
 @dataclass(frozen=True)
-class _Node:
-    """One object of the JSON form and how it is called."""
+class Node:
+    """One object of a JSON form and how it is called in errors."""
 
     data: Mapping[str, Any]
     at: str
 
+    @classmethod
+    def of(cls, data: object, at: str) -> Self:
+        """Take an object; at: how it is called, "" = it is the whole request."""
+        if not isinstance(data, Mapping):
+            raise RequestError(at or "body", "must be an object")
+        for key in data:
+            if not isinstance(key, str):
+                raise RequestError(at or "body", "must have texts for keys")
+        return cls(data, at)
+
+    def path(self, key: str) -> str:
+        """Return how the value of a key is called."""
+        return f"{self.at}.{key}" if self.at else key
+
     def refuse(self, key: str, rule: str) -> RequestError:
-        return RequestError(f"{self.at}.{key}", rule)
+        """Return the error that says what the value of a key must be."""
+        return RequestError(self.path(key), rule)
 
     def only(self, *keys: str) -> None:
         """Refuse every key but these."""
         for key in self.data:
             if key not in keys:
-                raise self.refuse(key, f"is none of {', '.join(keys)}")
+                raise self.refuse(key[:MAX_TEXT], f"is none of {', '.join(keys)}")
 
     def text(self, key: str) -> str:
-        return _text(self.data.get(key), f"{self.at}.{key}")
+        """Read a text."""
+        return _text(self.data.get(key), self.path(key))
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def texts(self, key: str, *, least: int = 1) -> tuple[str, ...]:
         """Read a list of texts, or one text; () when it is not given."""
         value = self.data.get(key)
         if value is None:
             return ()
         if isinstance(value, str):
-            return (_text(value, f"{self.at}.{key}"),)
+            return (_text(value, self.path(key)),)
         if not isinstance(value, (list, tuple)):
             raise self.refuse(key, "must be a list of texts")
-        if not 1 <= len(value) <= MAX_NAMES:
-            raise self.refuse(key, f"must have 1 to {MAX_NAMES} entries")
-        return tuple(dict.fromkeys(_text(one, f"{self.at}.{key}.{place}") for place, one in enumerate(value)))
+        if not least <= len(value) <= MAX_NAMES:
+            raise self.refuse(key, f"must have {least} to {MAX_NAMES} entries")
+        return tuple(dict.fromkeys(_text(one, f"{self.path(key)}.{place}") for place, one in enumerate(value)))
 
     def number(self, key: str) -> float | None:
+        """Read a number, None when it is not given."""
         value = self.data.get(key)
         if value is None:
             return None
@@ -109,6 +126,7 @@ class _Node:
         return number
 
     def whole(self, key: str, *, low: int, high: int) -> int | None:
+        """Read a whole number in [low, high], None when it is not given."""
         value = self.data.get(key)
         if value is None:
             return None
@@ -117,6 +135,7 @@ class _Node:
         return value
 
     def flag(self, key: str) -> bool:
+        """Read a flag, False when it is not given."""
         value = self.data.get(key, False)
         if not isinstance(value, bool):
             raise self.refuse(key, "must be true or false")
@@ -135,7 +154,7 @@ class _Reader:
             raise RequestError(at, f"is one node too many; a rule has at most {MAX_NODES}")
         if depth > MAX_DEPTH:
             raise RequestError(at, f"lies too deep; a rule is at most {MAX_DEPTH} deep")
-        node = _node(data, at)
+        node = Node.of(data, at)
         kinds = [kind for kind in ("all", "any", "not", *_LEAVES) if kind in node.data]
         if len(kinds) != 1:
             said = f"has {' and '.join(kinds)}; give one" if kinds else "is no rule: it needs one"
@@ -153,15 +172,6 @@ class _Reader:
         return AllOf(read) if kind == "all" else AnyOf(read)
 
 
-def _node(data: object, at: str) -> _Node:
-    if not isinstance(data, Mapping):
-        raise RequestError(at, "must be an object")
-    for key in data:
-        if not isinstance(key, str):
-            raise RequestError(at, "must have texts for keys")
-    return _Node(data, at)
-
-
 def _text(value: object, at: str) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
         raise RequestError(at, f"must be a text of 1 to {MAX_TEXT} characters")
@@ -170,7 +180,7 @@ def _text(value: object, at: str) -> str:
     return value
 
 
-def _tag(node: _Node) -> Rule:
+def _tag(node: Node) -> Rule:
     node.only("tag", "is", "min", "max", "unknown")
     values, low, high = node.texts("is"), node.number("min"), node.number("max")
     if values and (low is not None or high is not None):
@@ -179,7 +189,7 @@ def _tag(node: _Node) -> Rule:
     return Tagged(node.text("tag"), values, low, high, node.flag("unknown"))
 
 
-def _segment(node: _Node) -> Rule:
+def _segment(node: Node) -> Rule:
     node.only("segment", "is", "unknown")
     values, unknown = node.texts("is"), node.flag("unknown")
     if not values and not unknown:
@@ -187,12 +197,12 @@ def _segment(node: _Node) -> Rule:
     return Segmented(node.text("segment"), values, unknown)
 
 
-def _bought(node: _Node) -> Rule:
+def _bought(node: Node) -> Rule:
     node.only("bought", "days", "min", "max")
     return Bought(_goods(node.data["bought"], f"{node.at}.bought"), *_window(node))
 
 
-def _did(node: _Node) -> Rule:
+def _did(node: Node) -> Rule:
     node.only("event", "of", "days", "min", "max")
     event = node.text("event")
     if event != VISIT and event not in EVENT_TYPES:
@@ -200,7 +210,7 @@ def _did(node: _Node) -> Rule:
     return Did(event, _goods(node.data.get("of", {}), f"{node.at}.of"), *_window(node))
 
 
-def _score(node: _Node) -> Score:
+def _score(node: Node) -> Score:
     task = node.text("score")
     if task not in TAKES:
         raise node.refuse("score", f"is none of {', '.join(TAKES)}")
@@ -222,21 +232,21 @@ def _score(node: _Node) -> Score:
     return Score(task, node.texts("category"), product, within, low, high, share)
 
 
-def _contacted(node: _Node) -> Rule:
+def _contacted(node: Node) -> Rule:
     node.only("contacted", "days", "min", "max")
-    inner = _node(node.data["contacted"], f"{node.at}.contacted")
+    inner = Node.of(node.data["contacted"], f"{node.at}.contacted")
     inner.only(*CONTACT_KEYS)
     names = {field: inner.texts(key) for key, field in CONTACT_KEYS.items()}
     return Contacted(names["channels"], names["campaigns"], names["formats"], *_window(node))
 
 
 def _goods(data: object, at: str) -> Goods:
-    node = _node(data, at)
+    node = Node.of(data, at)
     node.only(*GOODS_KEYS)
     return Goods(*(node.texts(key) for key in GOODS_KEYS))
 
 
-def _window(node: _Node) -> tuple[int, int, int | None]:
+def _window(node: Node) -> tuple[int, int, int | None]:
     """Read days, least and most; with only a most, nought is enough."""
     days = node.whole("days", low=1, high=FACT_DAYS)
     if days is None:
@@ -250,12 +260,12 @@ def _window(node: _Node) -> tuple[int, int, int | None]:
     return days, least, most
 
 
-def _ascending(node: _Node, low: float | None, high: float | None) -> None:
+def _ascending(node: Node, low: float | None, high: float | None) -> None:
     if low is not None and high is not None and high <= low:
         raise node.refuse("max", "must be above min")
 
 
-_LEAVES: Mapping[str, Callable[[_Node], Rule]] = {
+_LEAVES: Mapping[str, Callable[[Node], Rule]] = {
     "tag": _tag,
     "segment": _segment,
     "bought": _bought,
