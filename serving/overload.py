@@ -10,7 +10,7 @@ from serving.errors import RefusedError
 
 MAX_IN_FLIGHT = 256
 """Requests begun and not answered: their bodies are still coming, or a thread or the disk is at work for them."""
-MAX_WAIT = 0.1
+MAX_WAIT = 0.25
 """Seconds that a request may have waited, at most, behind those that arrived with it."""
 BODY_SECONDS = 10.0
 """A body that has not come after this long is given up, at the next look."""

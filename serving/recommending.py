@@ -13,6 +13,7 @@ from recsys.answers.shapes import Fallback, Recommendation
 from recsys.core.errors import RecsysError
 from recsys.store.live import Doings
 from serving.call import Call
+from serving.memory import Fetch
 from serving.schemas import RecommendRequest
 from serving.state import State
 
@@ -29,7 +30,7 @@ def recommendation(state: State, request: RecommendRequest, _: Call) -> Recommen
     """
     desk, ask, now = state.desk, request.ask(), time()
     try:
-        return recommend(desk, ask, doings=lambda: _doings(state, ask, now), now=now)
+        return recommend(desk, ask, doings=lambda: state.live.doings(ask.member_id, ask.anonymous_id, now), now=now)
     except RecsysError:
         raise
     except Exception as error:
@@ -38,19 +39,25 @@ def recommendation(state: State, request: RecommendRequest, _: Call) -> Recommen
 
 def recommendation_json(state: State, request: RecommendRequest, _: Call) -> Answered:
     """Answer as `recommendation` does, in JSON at once."""
-    desk, ask, now = state.desk, request.ask(), time()
+    desk, now = state.desk, time()
+
+    def fetch() -> Doings | None:
+        return state.live.doings(request.member_id, request.anonymous_id, now)
+
+    def make(fetch: Fetch) -> Answered:
+        return recommend_json(desk, request.ask(), doings=fetch, now=now)
+
     try:
-        return recommend_json(desk, ask, doings=lambda: _doings(state, ask, now), now=now)
+        if not request.is_plain():
+            return make(fetch)
+        key = request.placement, request.member_id, request.anonymous_id, request.k, request.personalised
+        return state.memory.answer(desk, key, now, fetch, make)
     except RecsysError:
         raise
     except Exception as error:
-        answer = _popular(desk, ask, now, error)
+        answer = _popular(desk, request.ask(), now, error)
         told = (answer.placement, answer.variant, answer.route, answer.standing, answer.fallbacks, len(answer.items))
         return Answered(orjson.dumps(answer), *told)
-
-
-def _doings(state: State, ask: Ask, now: float) -> Doings | None:
-    return state.live.doings(ask.member_id, ask.anonymous_id, now)
 
 
 def _popular(desk: Desk, ask: Ask, now: float, error: Exception) -> Recommendation:

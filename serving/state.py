@@ -21,6 +21,7 @@ from serving.events_intake import EventIntake, Tally
 from serving.front import Front
 from serving.keyring import Keyring
 from serving.live_reads import LiveReads
+from serving.memory import Memory
 from serving.online import OnlineRows
 from serving.placements_file import PlacementsFile
 
@@ -73,6 +74,7 @@ class State:
         self.errands = Errands(home)
         self.refusal: Refusal | None = None
         self._publication: Publication | None = None
+        self.memory = Memory()
         self._front = Front(self.live)
         self._placements = PlacementsFile(home, self._lay)
         self._root = home.publications

@@ -7,8 +7,10 @@ import statistics
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -124,6 +126,7 @@ def _measured(roads: Sequence[Road], workers: int, connections: int, rounds: int
 @contextlib.contextmanager
 def _servers(home: Home, folder: Path, workers: int) -> Iterator[tuple[Sequence[Road], Running]]:
     asks = [{"placement": "home", "member_id": member_id(n), "k": 10} for n in range(HOT)]
+    anew = [{**ask, "exclude": []} for ask in asks]  # what says more than it must is not remembered
     ranks = [{"member_id": member_id(n), "products": RANK} for n in range(HOT)]
     more = {"RECSYS_WORKERS": str(workers), "PYTHONPATH": str(ROOT)}
     with contextlib.ExitStack() as stack:
@@ -134,6 +137,7 @@ def _servers(home: Home, folder: Path, workers: int) -> Iterator[tuple[Sequence[
             return stack.enter_context(serving(serve_command(service=service), home.root, own, more=environment))
 
         service = served("service", "serving.service:service", more)
+        _tell(service.url)
         body = folder / "body.json"
         body.write_bytes(_first(service.url, asks[0]))
         constant = served("constant", "tests.benchmarks.constant:service", more | {"BODY_FILE": str(body)})
@@ -141,7 +145,8 @@ def _servers(home: Home, folder: Path, workers: int) -> Iterator[tuple[Sequence[
         roads = (
             Road(BARE, bare, "/recommend", asks),
             Road("door, constant answer", constant, "/recommend", asks),
-            Road("POST /recommend, k = 10", service, "/recommend", asks),
+            Road("POST /recommend, hot member", service, "/recommend", asks),
+            Road("POST /recommend, worked out anew", service, "/recommend", anew),
             Road("POST /rank, 100 products", service, "/rank", ranks),
         )
         for road in roads:
@@ -165,6 +170,25 @@ def _first(url: str, body: object) -> bytes:
             break
         time.sleep(0.1)
     return answer.raise_for_status().content
+
+
+def _tell(url: str) -> None:
+    """Have every hot member view two products and put one into the cart."""
+    now = datetime.now(UTC).isoformat()
+    kinds = ("view", "view", "cart")
+    events = [
+        {
+            "event_id": f"{uuid.uuid4().hex}",
+            "type": kind,
+            "member_id": member_id(n),
+            "product_id": product_id((17 * n + 31 * at) % PRODUCTS),
+            "occurred_at": now,
+        }
+        for n in range(HOT)
+        for at, kind in enumerate(kinds)
+    ]
+    for start in range(0, len(events), 500):
+        httpx.post(f"{url}/events", json={"events": events[start : start + 500]}, timeout=30).raise_for_status()
 
 
 def _note(service: Running, workers: int) -> str:
