@@ -12,12 +12,13 @@ from recsys.answers.overview import Overview, overview, remembered
 from recsys.answers.policy import Placements
 from recsys.answers.shapes import DESCRIBED
 from recsys.answers.timeline import Timeline, timeline
+from recsys.answers.vocabulary import Products, Vocabulary, find_products, vocabulary
 from recsys.artifacts.publication import Publication
 from recsys.core.folders import MANIFEST
 from recsys.store.keys import Role
 from serving.call import Call
 from serving.endpoint import Body, Endpoint, example_member, no_example
-from serving.schemas import RecommendRequest, Request
+from serving.schemas import MAX_ID, RecommendRequest, Request
 from serving.state import State
 
 MAX_ENTRIES = 1000
@@ -75,6 +76,15 @@ class TimelineRequest(Request):
     """So many entries at most, the newest first."""
 
 
+class ProductsRequest(Request):
+    """Products that are looked for."""
+
+    find: Annotated[str, Field(max_length=MAX_ID)] = ""
+    """Part of an id or a name; empty = the popular ones."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    """So many at most."""
+
+
 def _who(_: State, __: NothingRequest, call: Call) -> WhoAmI:
     return WhoAmI(*call.caller)
 
@@ -106,6 +116,14 @@ def _placements(state: State, _: NothingRequest, __: Call) -> PlacementsTold:
 def _explain(state: State, request: RecommendRequest, _: Call) -> Explanation:
     ask, now = request.ask(), time()
     return explain(state.desk, ask, doings=lambda: state.live.doings(ask.member_id, ask.anonymous_id, now), now=now)
+
+
+def _vocabulary(state: State, _: NothingRequest, __: Call) -> Vocabulary:
+    return vocabulary(state.publication)
+
+
+def _products(state: State, request: ProductsRequest, _: Call) -> Products:
+    return find_products(state.publication, request.find, request.limit)
 
 
 def _home(publication: Publication, placements: Placements) -> Body:
@@ -160,5 +178,29 @@ STANDING: tuple[Endpoint, ...] = (
         _home,
         role=Role.OPS,
         in_thread=True,
+    ),
+    Endpoint(
+        "vocabulary",
+        "/vocabulary",
+        "The names that rules and requests may use",
+        NothingRequest,
+        Vocabulary,
+        _vocabulary,
+        no_example,
+        role=Role.OPS,
+        in_thread=True,
+        method="GET",
+    ),
+    Endpoint(
+        "products",
+        "/products",
+        "Products by a part of their id or name",
+        ProductsRequest,
+        Products,
+        _products,
+        no_example,
+        role=Role.OPS,
+        in_thread=True,
+        method="GET",
     ),
 )

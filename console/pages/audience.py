@@ -1,0 +1,4 @@
+from console.site import Site
+
+
+def register(site: Site) -> None: ...

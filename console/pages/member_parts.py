@@ -1,0 +1,160 @@
+"""Pieces of a member that the member page and the card share."""
+
+from datetime import date, timedelta
+
+from nicegui import ui
+
+from console import charts
+from console.api import Record
+from console.parts import Cell, box, chart, chip, meter, table, text
+from console.shell import empty, panel
+from console.site import Visit
+from console.words import UNKNOWN, Words, number, percent
+
+WEEKS = 5
+SHOWN_A_DAY = 3
+SURE = 0.5
+BANDS = {"high": ("bad", "priority_high"), "medium": ("warn", "trending_up"), "low": ("good", "check")}
+
+
+def standing_chip(words: Words, standing: str) -> None:
+    """Show what is known of the member, when it is not simply known."""
+    if standing != "known":
+        chip(words.name("standing", standing), "warn", "info")
+
+
+def tag_chips(words: Words, tags: list[Record]) -> None:
+    """Show what operations call the member."""
+    for tag in tags:
+        chip(words.told(tag), "accent")
+    if not tags:
+        text("span", words("member.no_tags"), "muted small")
+
+
+def risk(words: Words, churn: Record | None) -> None:
+    """Show how likely the member is to leave, and how that compares."""
+    if churn is None:
+        empty(words("member.churn_none"), "person_off")
+        return
+    kind, icon = BANDS[churn["band"]]
+    with box("across"):
+        text("span", percent(churn["score"]), "strong num")
+        chip(words(f"band.{churn['band']}"), kind, icon)
+        text("span", words("member.higher_than", percent(churn["rank"], 0)), "muted small")
+    meter(churn["score"], percent(churn["score"]))
+
+
+def reasons(words: Words, churn: Record | None) -> None:
+    """List what moves the score."""
+    if not churn or not churn["why"]:
+        return
+    text("h3", words("member.why"))
+    for why in churn["why"]:
+        with box("down tight"):
+            with box("across"):
+                text("span", words.told(why))
+                box("grow")
+                text("span", percent(why["share"], 0), "muted small num")
+            meter(why["share"], percent(why["share"], 0))
+
+
+def due_calendar(words: Words, card: Record) -> None:
+    """Draw five weeks from as_of on, each category on the day by which a purchase is as likely as not."""
+    as_of = date.fromisoformat(card["as_of"])
+    first = as_of - timedelta(days=as_of.weekday())
+    due: dict[str, list[Record]] = {}
+    for one in card["next_purchases"]:
+        if one["median_day"]:
+            due.setdefault(one["median_day"], []).append(one)
+    days = [first + timedelta(days=at) for at in range(7 * WEEKS)]
+    if not any(str(day) in due for day in days):
+        empty(words("member.nothing_due_long"), "event_available")
+        return
+    with box("calendar").props(f'role="list" aria-label="{words("member.calendar")}"'):
+        for weekday in words("time.weekdays").split():
+            text("div", weekday, "weekday")
+        for day in days:
+            state = "past" if day < as_of else "today" if day == as_of else ""
+            with box(f"day {state}").props(f'role="listitem" data-day="{day}"'):
+                text("div", f"{day:%m-%d}", "date")
+                _due(words, due.get(str(day), []))
+
+
+def next_purchases(words: Words, purchases: list[Record]) -> None:
+    """Draw the 80% interval of each category's next purchase, and its probabilities."""
+    rows = [one for one in purchases if one["median_day"]][:12]
+    if not rows:
+        empty(words("member.nothing_due_long"), "event_available")
+        return
+    spans = [(one["category"], one["low_day"], one["median_day"], one["high_day"]) for one in rows]
+    drawn = chart(
+        charts.spans(spans, words("member.interval"), words("member.median")),
+        words("member.intervals_about"),
+    )
+    drawn.style(f"height: {72 + 28 * len(rows)}px")
+    heads = [words(f"member.{name}") for name in ("category", "p7", "p14", "p28", "median", "interval", "ends")]
+    cells = (
+        (
+            one["category"],
+            *(percent(one[name], 0) for name in ("p7", "p14", "p28")),
+            one["median_day"],
+            f"{one['low_day']} … {one['high_day']}",
+            _ends(words, one),
+        )
+        for one in rows
+    )
+    table(heads, cells, right=(1, 2, 3), test="next-purchases")
+
+
+def tag_table(visit: Visit, tags: Record) -> None:
+    """List every tag with its value, by group."""
+    words = visit.words
+    groups: dict[str, list[Record]] = {}
+    for tag in tags["tags"]:
+        groups.setdefault(tag["group"], []).append(tag)
+    with box("grid"):
+        for group, found in groups.items():
+            with panel(words.name("group", group), width="w6"):
+                heads = [words("tags.name"), words("tags.value"), words("tags.pace")]
+                table(heads, [_tag(words, tag) for tag in found], test=f"tags-{group}")
+
+
+def _tag(words: Words, tag: Record) -> tuple[Cell, ...]:
+    def name() -> None:
+        label = text("span", words.told(tag))
+        with label:
+            ui.tooltip(words.pick(tag["about_zh"], tag["about_en"]))
+
+    return name, _value(words, tag), words.name("pace", tag["pace"])
+
+
+def _value(words: Words, tag: Record) -> str:
+    value = tag["value"]
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return words("tags.yes") if value else words("tags.no")
+    if isinstance(value, float | int):
+        return percent(value) if tag["unit"] == "share" else f"{number(value).rstrip('0').rstrip('.')}"
+    return str(value)
+
+
+def _due(words: Words, due: list[Record]) -> None:
+    for one in due[:SHOWN_A_DAY]:
+        said = words("member.due_told", one["category"], percent(one["p7"], 0), one["low_day"], one["high_day"])
+        label = text("div", one["category"], "due sure" if one["p7"] >= SURE else "due")
+        label.props(f'tabindex="0" aria-label="{said}"')
+        with label:
+            ui.tooltip(said)
+    if len(due) > SHOWN_A_DAY:
+        more = text("div", words("member.more", len(due) - SHOWN_A_DAY), "muted small")
+        with more:
+            ui.tooltip(", ".join(one["category"] for one in due[SHOWN_A_DAY:]))
+
+
+def _ends(words: Words, one: Record) -> str:
+    if not one["need_ends"]:
+        return UNKNOWN
+    if one["next_category"]:
+        return words("member.ends_next", one["need_ends"], one["next_category"])
+    return str(one["need_ends"])

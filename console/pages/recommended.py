@@ -1,0 +1,50 @@
+"""What a member would be shown at a placement, with reasons."""
+
+from nicegui import ui
+
+from console.api import Record
+from console.parts import box, chip, text
+from console.shell import empty, fill, panel, soon
+from console.site import Visit
+from console.words import number
+
+K = 10
+
+
+def recommended(visit: Visit, member_id: str, placements: list[Record], *, width: str = "w12") -> None:
+    """Draw a choice of placements and, below, what the member would be shown there."""
+    words = visit.words
+    names = {one["name"]: f"{one['name']} · {one['title']}" for one in placements}
+
+    async def show() -> None:
+        ask = {"placement": choice.value, "member_id": member_id, "k": K}
+        await fill(visit, content, lambda: visit.api.post("/recommend", ask), lambda told: items(visit, told))
+
+    with panel(width=width, test="recommended"):
+        choice = ui.select(names, value=next(iter(names)), label=words("recommended.placement"), on_change=show)
+        choice.props('outlined dense data-test="placement"').style("max-width: 360px")
+        content = box("down")
+        soon(show)
+
+
+def items(visit: Visit, answer: Record) -> None:
+    """List the items of an answer."""
+    words = visit.words
+    with box("across"):
+        chip(words.name("route", answer["route"]), "accent", "route")
+        chip(words("recommended.variant", answer["variant"]))
+        for fallback in answer["fallbacks"]:
+            chip(words("recommended.fallback", words.name("source", fallback["step"])), "warn", "alt_route")
+    if not answer["items"]:
+        empty(words("recommended.none"))
+    for at, item in enumerate(answer["items"], start=1):
+        with box("item").props('data-test="item"'):
+            text("div", str(at), "rank")
+            with box("down tight"):
+                text("div", item["name"] or item["product_id"])
+                text("div", words.told(item["reason"]), "small").style("color: var(--accent)")
+                told = [item["category"], item["subcategory"], item["brand"], item["product_id"]]
+                text("div", " · ".join(one for one in told if one), "muted small")
+            with box("down tight").style("align-items: flex-end"):
+                text("div", number(item["price"]) if item["price"] is not None else "", "num")
+                chip(words.name("source", item["source"]))
