@@ -150,19 +150,21 @@ def _neighbours(desk: Desk, source: Source, pairs: Pairs, products: tuple[int, .
 
 def _live(desk: Desk, visit: Visit) -> Pool | None:
     """Look at what was done lately, as `policy.Live` says; of two doings that name a product the stronger counts."""
-    lists, doings = desk.lists, visit.doings
+    doings, together, similar = visit.doings, desk.together, desk.similar
+    bought, known = dict(doings.bought), viewed_by_request(desk, visit)
     around = (
-        _around(lists.together, touched(desk, visit, doings.cart), visit),
-        _around(lists.similar, touched(desk, visit, doings.favourites), visit),
-        _around(lists.similar, touched(desk, visit, doings.viewed, viewed_by_request(desk, visit)), visit),
+        [together(row) for row in touched(desk, visit, doings.cart, bought)] if doings.cart else (),
+        [similar(row) for row in touched(desk, visit, doings.favourites, bought)] if doings.favourites else (),
+        [similar(row) for row in touched(desk, visit, doings.viewed, bought, known)] if doings.viewed or known else (),
     )
     if not any(around):
         return None
     best: dict[int, Doing] = {}
     for doing in visit.rules.live:
         _, kind, age, place = doing
-        if age < len(around[kind]) and place < len(around[kind][age]):
-            row = around[kind][age][place]
+        of_kind = around[kind]
+        if age < len(of_kind) and place < len(of_kind[age]):
+            row = of_kind[age][place]
             if row not in best:
                 best[row] = doing
 
@@ -171,12 +173,6 @@ def _live(desk: Desk, visit: Visit) -> Pool | None:
         return (_LIKE[kind], *desk.name(around[kind][age][0])) if place else (_ITSELF[kind],)
 
     return Pool(Source.LIVE, list(best), lambda _, row: best[row][0], telling)
-
-
-def _around(pairs: Pairs, products: list[int], visit: Visit) -> list[list[int]]:
-    """List each product with its nearest neighbours behind it."""
-    n = visit.policy.live.neighbours
-    return [[product, *pairs.rows(product)[:n].tolist()] for product in products]
 
 
 _ITSELF = (None, reasons.FAVOURITE, reasons.VIEWED)

@@ -132,6 +132,7 @@ class Desk:
 
     neighbours: how `/similar` and `/bought-together` are filled, by source.
     unknown: what the placements name and the publication does not have, with the place that names it.
+    about: the end of an answer to a request in which nothing is unknown.
     tags: (members,) bits. The dictionaries remember what answers asked for, and are bounded by the products there are
         and by `MAX_TELLINGS`.
     """
@@ -145,8 +146,11 @@ class Desk:
     neighbours: Mapping[Source, Deal]
     tags: memoryview
     day: "Today"
+    about: bytes
     _rows: dict[str, int] = field(default_factory=dict, repr=False)
     _names: dict[int, tuple[str, str]] = field(default_factory=dict, repr=False)
+    _similar: dict[int, list[int]] = field(default_factory=dict, repr=False)
+    _together: dict[int, list[int]] = field(default_factory=dict, repr=False)
     _fragments: dict[int, bytes] = field(default_factory=dict, repr=False)
     _tellings: dict[Telling, bytes] = field(default_factory=dict, repr=False)
 
@@ -169,6 +173,7 @@ class Desk:
             own,
             publication.tag_bits.data,
             Today(publication.as_of.zone),
+            about(publication, ((), (), (), ())),
         )
         return desk.restocked(stock or {})
 
@@ -215,6 +220,14 @@ class Desk:
         """Return the name of a product's category."""
         return self.publication.categories[self.shelf.category[row]]
 
+    def similar(self, row: int) -> list[int]:
+        """Return a product and behind it those similar to it, nearest first, remembered."""
+        return _around(self._similar, self.lists.similar, row)
+
+    def together(self, row: int) -> list[int]:
+        """Return a product and behind it those bought with it, nearest first, remembered."""
+        return _around(self._together, self.lists.together, row)
+
     def fragment(self, row: int) -> bytes:
         """Return the JSON of a product without its last brace, remembered."""
         known = self._fragments.get(row)
@@ -250,6 +263,21 @@ class Today:
         return known[2]
 
 
+def about(publication: Publication, ignored: tuple[tuple[str, ...], ...]) -> bytes:
+    """Return what an answer says behind its items, as JSON without the first brace."""
+    no_products, no_categories, no_brands, no_answers = ignored
+    told = {
+        "ignored_products": no_products,
+        "ignored_categories": no_categories,
+        "ignored_brands": no_brands,
+        "ignored_answers": no_answers,
+        "as_of": str(publication.as_of),
+        "publication": publication.name,
+        "model_version": publication.model_versions.get("recommend"),
+    }
+    return orjson.dumps(told)[1:]
+
+
 _NEIGHBOURS = (Source.SIMILAR, Source.TOGETHER)
 
 
@@ -272,6 +300,13 @@ def _deal(publication: Publication, row: Callable[[str], int | None], name: str,
 def _restocked(deal: Deal, sellable: "np.ndarray", whole: bytes) -> Deal:
     sold = (whole if rules.lists is None else (sellable & rules.lists).tobytes() for rules in deal.rules)
     return replace(deal, sold=tuple(sold))
+
+
+def _around(known: dict[int, list[int]], pairs: Pairs, row: int) -> list[int]:
+    found = known.get(row)
+    if found is None:
+        found = known[row] = [row, *pairs.rows(row).tolist()]
+    return found
 
 
 def _point(text: str) -> float:

@@ -21,13 +21,9 @@ def mixed(rules: Rules, pools: list[Pool], factors: Mapping[int, float]) -> Iter
     A product that one source names, and nothing boosts, has its place in the order that weights alone make; only the
     others are worked out one by one.
     """
-    depth = rules.policy.depth
-    lists = [pool.first(depth) for pool in pools]
-    special = _shared(lists)
-    if factors:
-        for rows in lists:
-            special |= factors.keys() & rows
-    heads = iter(_heads(rules, lists, special, factors))
+    lists = [pool.first(rules.policy.depth) for pool in pools]
+    special = _special(lists, factors)
+    heads = iter(_heads(rules, special, factors))
     head = next(heads, None)
     for worth, source, rank in rules.order(tuple(map(bool, lists))):
         rows = lists[source]
@@ -45,31 +41,37 @@ def mixed(rules: Rules, pools: list[Pool], factors: Mapping[int, float]) -> Iter
         head = next(heads, None)
 
 
-def _shared(lists: list[list[int]]) -> set[int]:
-    """Return what several lists name."""
-    shared: set[int] = set()
+def _special(lists: list[list[int]], factors: Mapping[int, float]) -> dict[int, list[tuple[int, int]]]:
+    """Return what several lists name or a boost speaks of: row -> places of the sources and ranks there, in order."""
+    if not factors and sum(map(bool, lists)) <= 1:
+        return {}
+    sets = [set(rows) for rows in lists]
+    rows: set[int] = set()
     seen: set[int] = set()
-    for rows in reversed(lists):
-        if seen:
-            shared |= seen.intersection(rows)
-        if rows and rows is not lists[0]:
-            seen.update(rows)
-    return shared
+    for one in reversed(sets):
+        rows |= seen & one
+        if one is not sets[0]:
+            seen |= one
+        if factors:
+            rows |= factors.keys() & one
+    special: dict[int, list[tuple[int, int]]] = {row: [] for row in rows}
+    for source, one in enumerate(sets):
+        ranked = lists[source]
+        for row in rows & one:
+            special[row].append((source, ranked.index(row)))
+    return special
 
 
-def _heads(rules: Rules, lists: list[list[int]], special: set[int], factors: Mapping[int, float]) -> list[_Head]:
+def _heads(rules: Rules, special: dict[int, list[tuple[int, int]]], factors: Mapping[int, float]) -> list[_Head]:
     """Work out what each special product is worth, in their order."""
-    if not special:
-        return []
-    places: dict[int, tuple[float, float, int, int]] = {}
-    for source, rows in enumerate(lists):
-        worth = rules.weighted[source].worth
-        for row in special.intersection(rows):
-            rank = rows.index(row)
-            total, most, first, place = places.get(row, (0.0, 0.0, source, rank))
-            if worth[rank] > most:
-                most, first, place = worth[rank], source, rank
-            places[row] = (total + worth[rank], most, first, place)
-    heads = [(-total * factors.get(row, 1.0), first, place, row) for row, (total, _, first, place) in places.items()]
+    heads = []
+    for row, places in special.items():
+        total, most, first, at = 0.0, 0.0, 0, 0
+        for source, rank in places:
+            worth = rules.weighted[source].worth[rank]
+            total += worth
+            if worth > most:
+                most, first, at = worth, source, rank
+        heads.append((-total * factors[row] if row in factors else -total, first, at, row))
     heads.sort()
     return heads

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import orjson
 
 from recsys.answers.ask import Ask
-from recsys.answers.desk import Deal, Desk
+from recsys.answers.desk import Deal, Desk, about
 from recsys.answers.filling import Pick, fill
 from recsys.answers.identity import prefix
 from recsys.answers.reasons import why
 from recsys.answers.shapes import Fallback, Item, Recommendation, Route, Source, Standing
-from recsys.answers.visit import Fetch, Visit, visit
+from recsys.answers.visit import Fetch, visit
 from recsys.store.live import NOTHING, Doings
 
 
@@ -95,7 +95,7 @@ def recommend_json(desk: Desk, ask: Ask, *, doings: Fetch = nothing, now: float)
             orjson.dumps(told) if told else b"[]",
             b',"items":[',
             b",".join([_item_json(desk, pick) for pick in picks]),
-            _end(desk, seen),
+            b"]," + _about(desk, seen.ignored),
         )
     )
     return Answered(body, ask.placement, seen.rules.variant, route, seen.standing, told, len(picks))
@@ -127,20 +127,11 @@ def _item_json(desk: Desk, pick: Pick) -> bytes:
     )
 
 
-def _end(desk: Desk, seen: Visit) -> bytes:
-    """Return the end of an answer, from the last item on."""
-    publication = desk.publication
-    no_products, no_categories, no_brands, no_answers = seen.ignored
-    ignored = {
-        "ignored_products": no_products,
-        "ignored_categories": no_categories,
-        "ignored_brands": no_brands,
-        "ignored_answers": no_answers,
-        "as_of": str(publication.as_of),
-        "publication": publication.name,
-        "model_version": publication.model_versions.get("recommend"),
-    }
-    return b"]," + orjson.dumps(ignored)[1:]
+def _about(desk: Desk, ignored: tuple[tuple[str, ...], ...]) -> bytes:
+    """Return the end of an answer, behind the items, with its last brace."""
+    if not any(ignored):
+        return desk.about
+    return about(desk.publication, ignored)
 
 
 def _route(picks: list[Pick]) -> Route:

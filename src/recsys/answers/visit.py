@@ -133,19 +133,21 @@ def shown_enough(desk: Desk, visit: Visit) -> set[int]:
     return {row for row in rows if row is not None}
 
 
-def touched(desk: Desk, visit: Visit, touches: tuple[Touch, ...], known: tuple[int, ...] = ()) -> list[int]:
+def touched(
+    desk: Desk, visit: Visit, touches: tuple[Touch, ...], bought: dict[str, float], known: tuple[int, ...] = ()
+) -> list[int]:
     """List the products of the newest doings of a kind, as many as the policy looks at, that were not bought since.
 
-    known: rows that go before them.
+    bought: product id -> when it was last bought lately. known: rows that go before them.
     """
-    n, rows, bought = visit.policy.live.touches, list(known), visit.doings.bought
+    n, rows, row_of = visit.policy.live.touches, list(known), desk.row
     for product_id, moment in touches:
         if len(rows) >= n:
             break
-        row = desk.row(product_id)
-        if row is None or row in rows:
+        if product_id in bought and bought[product_id] >= moment:
             continue
-        if not any(other == product_id and at >= moment for other, at in bought):
+        row = row_of(product_id)
+        if row is not None and row not in rows:
             rows.append(row)
     return rows
 
