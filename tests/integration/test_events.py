@@ -268,10 +268,7 @@ def two_workers(tmp_path: Path) -> Iterator[tuple[Running, Home]]:
     write_publication(home.publications, content())
     (tmp_path / "serve").mkdir()
     with serving(serve_command(), home.root, tmp_path / "serve", more={"RECSYS_WORKERS": "2"}) as running:
-        deadline = time.monotonic() + 30
-        while len(workers(running)) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: len(workers(running)) == 2)
         yield running, home
 
 
@@ -296,7 +293,7 @@ def end(threads: Sequence[threading.Thread], stop: threading.Event) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90  # a worker that is started anew has much to import
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -57,6 +57,20 @@ class Doings:
 NOTHING = Doings()
 
 
+class Glance(NamedTuple):
+    """What is kept, to be compared and not to be read: while it is the same, doings only grow older.
+
+    stock_version: as `LiveReader.stock_version`. own, other: all of the member and of the visitor; empty when not asked.
+    """
+
+    stock_version: int
+    own: bytes
+    other: bytes
+
+
+NOTHING_THERE = Glance(0, b"", b"")
+
+
 class LiveReader:
     """Reads the live store in some microseconds; what any process has written is in the next read.
 
@@ -89,6 +103,20 @@ class LiveReader:
         except _UNREADABLE as error:
             raise self._broken(error) from error
         return _together(own, other)
+
+    def glance(self, member_id: str | None, anonymous_id: str | None) -> Glance:
+        """Return what tells whether doings or stock changed, for less than reading them."""
+        env = self._opened()
+        if env is None:
+            return NOTHING_THERE
+        try:
+            with env.begin(buffers=True) as txn:
+                version = _number(txn.get(layout.META_STOCK))
+                own = b"" if member_id is None else _kept(txn, layout.person(member_id, None))
+                other = b"" if anonymous_id is None else _kept(txn, layout.person(None, anonymous_id))
+        except _UNREADABLE as error:
+            raise self._broken(error) from error
+        return Glance(version, own, other)
 
     def stock_version(self) -> int:
         """Return a number that rises with every change of stock; 0 = none was ever told."""
@@ -167,6 +195,11 @@ def _number(value: "bytes | memoryview | None") -> int:
     return 0 if value is None else int(layout.NUMBER.unpack(value)[0])
 
 
+def _kept(txn: "lmdb.Transaction", who: bytes) -> bytes:
+    """Return all that doings are read from, one after the other."""
+    return b"%b\n%b" % (txn.get(layout.doings_name(who)) or b"", txn.get(layout.shown_name(who)) or b"")
+
+
 def _doings(txn: "lmdb.Transaction", who: bytes, today: int, now: float) -> Doings:
     did, shown = txn.get(layout.doings_name(who)), txn.get(layout.shown_name(who))
     if did is None and shown is None:
@@ -195,7 +228,7 @@ def _touches(lists: list[list[Any]], after: float) -> tuple[Touch, ...]:
     if times and times[-1] <= after:
         length = _length(times, after)
         ids, times = ids[:length], times[:length]
-    return tuple(map(Touch, ids, times))
+    return tuple(map(Touch._make, zip(ids, times, strict=True)))
 
 
 def _length(times: list[float], after: float) -> int:
