@@ -322,3 +322,32 @@ def test_a_content_of_nothing_can_be_published(tmp_path: Path) -> None:
     assert len(publication.members) == len(publication.products) == 0
     assert publication.members.row("x") is None
     assert not publication.refused("x")
+
+
+def test_discoveries_stand_best_first_with_their_reasons_and_are_cut(tmp_path: Path) -> None:
+    made = content()
+    publication = Publication.open(write_publication(tmp_path, made, keep_discoveries=4))
+    row = publication.members.row(member_id(4))
+    assert row is not None
+    given = made.discovery[made.discovery["member_id"] == member_id(4)].nlargest(4, "score")
+    span = publication.discovery.span(row)
+    assert [publication.products.text(r) for r in publication.discovery.other[span]] == given["product_id"].tolist()
+    assert [publication.discovery_reason(at) for at in range(span.start, span.stop)] == given["reason"].tolist()
+
+
+def test_price_bands_and_attributes_stand_with_their_member(folder: Path) -> None:
+    publication = Publication.open(folder)
+    rows = [publication.members.row(member_id(n)) for n in (4, 5)]
+    assert [publication.member_attributes(row) for row in rows if row is not None] == [{"survey": "sleep"}, {}]
+    low, high = (publication.price_band[name][rows] for name in ("low", "high"))
+    np.testing.assert_allclose(low, [np.nan, 0.9])
+    np.testing.assert_allclose(high, [np.nan, 1.6])
+    products = [publication.products.row(product_id(n)) for n in (0, 9, 11)]
+    np.testing.assert_allclose(publication.product_numbers["consumable"][products], [1, 0, np.nan])
+    np.testing.assert_allclose(publication.product_numbers["price_level"][products], [0.5, 2.5, np.nan])
+
+
+def test_what_is_on_sale_does_not_depend_on_stock(folder: Path) -> None:
+    publication = Publication.open(folder)
+    rows = {n: publication.products.row(product_id(n)) for n in range(60)}
+    assert {n for n, row in rows.items() if not publication.on_sale[row]} == {7, 8}

@@ -7,7 +7,18 @@ import pytest
 from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason, Tag
 from recsys.core.time import AsOf
 from tests.shop import START, at, store
-from training.content import bought, products, still_needed, with_evidence, with_needs
+from training.content import (
+    BAND_DAYS,
+    BAND_LINES,
+    attributes,
+    bought,
+    discoveries,
+    price_bands,
+    products,
+    still_needed,
+    with_evidence,
+    with_needs,
+)
 from training.tags import member_tags
 
 DAY = 400
@@ -175,3 +186,50 @@ def test_needs_are_told_of_the_pairs_that_have_them() -> None:
     assert found["next_category"].tolist() == ["二段", None, None]
     assert found["score"].equals(scores["score"])
     assert list(with_needs(scores.iloc[:0], OUTGROWN)) == list(with_needs(scores, OUTGROWN.iloc[:0])) == list(found)
+
+
+def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(tmp_path: Path) -> None:
+    lines = [("a", f"p{n}", DAY - 1 - n) for n in range(11)]
+    lines += [("b", "p5", DAY - 3)] * (BAND_LINES - 1)
+    lines += [("c", "p5", DAY - BAND_DAYS)] * BAND_LINES + [("c", "p9", DAY - BAND_DAYS - 1)] * 30
+    lines += [("d", "p5", DAY - 3)] * (BAND_LINES - 1) + [("d", "unpriced", DAY - 3), ("d", "p5", DAY)]
+    orders = pd.DataFrame([order(n, *line) for n, line in enumerate(lines)])
+    levels = pd.DataFrame({"product_id": [f"p{n}" for n in range(11)], "price_level": [n / 10 for n in range(11)]})
+    unpriced = pd.DataFrame({"product_id": ["unpriced"], "price_level": [np.nan]})
+    snapshot = store(tmp_path, {"orders": orders}).at(AS_OF)
+    bands = price_bands(snapshot, pd.concat([levels, unpriced])).set_index("member_id")
+    assert set(bands.index) == {"a", "c"}
+    assert list(bands.loc["a"]) == pytest.approx([0.1, 0.9])
+    assert list(bands.loc["c"]) == pytest.approx([0.5, 0.5])
+
+
+def test_what_is_declared_of_members_is_read_by_name(tmp_path: Path) -> None:
+    listed = pd.DataFrame(
+        {"member_id": ["a", "b", "c"], "attributes": [{"goal": "sleep, bones", "size": None}, {"goal": None}, None]}
+    )
+    tables = store(tmp_path, {"orders": pd.DataFrame([order(0, "a", "tea", DAY - 1)]), "members": listed})
+    assert attributes(tables.at(AS_OF)) == {"a": {"goal": "sleep, bones"}}
+
+
+def test_what_was_never_bought_may_be_discovered_by_its_own_score() -> None:
+    scored = pd.DataFrame(
+        {
+            "member_id": "m",
+            "product_id": ["bought", "new", "hopeless"],
+            "score": [0.9, 0.1, 0.2],
+            "discovery": [0.0, 0.03, 0.0],
+            "purchase_days": [2.0, 0.0, 0.0],
+            "reason": ["again", "in_category", "popular"],
+        }
+    )
+    found = discoveries(scored)
+    assert found.to_dict("records") == [{"member_id": "m", "product_id": "new", "score": 0.03, "reason": "in_category"}]
+    assert discoveries(scored.drop(columns=["discovery"])).empty
+
+
+def test_what_runs_out_is_told_as_far_as_it_is_known(tmp_path: Path) -> None:
+    listed = pd.DataFrame({"product_id": ["kettle", "tea", "thing"], "is_consumable": [False, True, None]})
+    tables = store(tmp_path, {"orders": pd.DataFrame([order(0, "a", "tea", DAY - 1)]), "products": listed})
+    told = products(tables.at(AS_OF)).set_index("product_id")["consumable"]
+    assert (told["kettle"], told["tea"]) == (0, 1)
+    assert np.isnan(told["thing"])
