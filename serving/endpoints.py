@@ -21,6 +21,7 @@ from serving.schemas import NeighboursRequest, PredictionsRequest, RankRequest, 
 from serving.standing_endpoints import STANDING
 from serving.state import State
 from serving.stock_endpoint import take_stock
+from serving.traits_endpoints import TRAITS
 
 CARD = CardSettings()
 
@@ -140,6 +141,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("stock", "/products/stock", "Tell what is in stock", StockRequest, StockAnswer, _stock, _level),
     *STANDING,
+    *TRAITS,
     *MODELS,
 )
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
 
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_content import Tag
@@ -20,6 +19,7 @@ from recsys.artifacts.tagging.write import Tagged
 from recsys.core.config import Home
 from recsys.core.errors import MissingError, RequestError
 from recsys.data.snapshot import Snapshot
+from training.aligned import Rows, aligned
 from training.screen import Screen
 
 
@@ -70,38 +70,41 @@ def run_segments(home: Home, screen: Screen, name: str) -> None:
     screen.say(f"as of {entry.as_of}: {entry.members} members, publication {entry.publication}")
     for segment, spec in entry.specs.items():
         if name in ("", segment):
-            screen.show(_sizes(entry, spec))
+            screen.say(f"\n{segment}: {spec.zh}, {spec.en}")
+            _say(screen, _sizes(entry, spec))
             if segment in entry.movements:
-                screen.show(_moves(entry.movements[segment]))
-    for alert in entry.alerts:
-        if name in ("", alert.segment):
-            screen.say(f"alert: {alert.segment}: {alert.zh} / {alert.en}")
-    if not any(name in ("", alert.segment) for alert in entry.alerts):
-        screen.say("no alerts")
+                moved = entry.movements[segment]
+                screen.say(f"from {moved.since} (rows) to {moved.until} (columns):")
+                _say(screen, _moves(moved))
+    found = [alert for alert in entry.alerts if name in ("", alert.segment)]
+    screen.say("" if found else "\nno alerts")
+    for alert in found:
+        screen.say(f"alert: {alert.segment}: {alert.zh} / {alert.en}")
 
 
-def _sizes(entry: Entry, spec: SegmentSpec) -> Table:
+def _say(screen: Screen, rows: Rows) -> None:
+    for line in aligned(rows):
+        screen.say(f"  {line}")
+
+
+def _sizes(entry: Entry, spec: SegmentSpec) -> Rows:
     moved = entry.movements.get(spec.name)
     before = dict(zip(moved.codes, map(sum, moved.counts), strict=True)) if moved is not None else {}
-    table = Table("code", spec.zh, spec.en, "members", "share", "before", "change", title=f"{spec.name}")
-    rows = [(value.code, value.zh, value.en) for value in spec.values] + [("none", "无", "none")]
-    for (code, zh, en), size in zip(rows, entry.sizes[spec.name], strict=True):
-        share = f"{size / entry.members:.1%}" if entry.members else "-"
+    rows: Rows = [("code", "members", "share", "before", "change", "zh", "en")]
+    values = [(value.code, value.zh, value.en) for value in spec.values]
+    for (code, zh, en), size in zip((*values, ("none", "无", "none")), entry.sizes[spec.name], strict=True):
         past = before.get(code)
         change = ("-", "-") if past is None else (str(past), f"{size - past:+d}")
-        table.add_row(code, zh, en, str(size), share, *change)
-    return table
+        rows.append((code, str(size), f"{size / entry.members:.1%}" if entry.members else "-", *change, zh, en))
+    return rows
 
 
-def _moves(moved: Movement) -> Table:
-    """Show who moved whence (rows) whither (columns); parts that nobody is or was of are left out."""
-    filled = [any(moved.counts[place]) or any(row[place] for row in moved.counts) for place in range(len(moved.codes))]
-    shown = [place for place, is_filled in enumerate(filled) if is_filled]
-    title = f"{moved.segment}: from {moved.since} (rows) to {moved.until} (columns)"
-    table = Table("from", *(moved.codes[place] for place in shown), title=title)
-    for row in shown:
-        table.add_row(moved.codes[row], *(str(moved.counts[row][place]) for place in shown))
-    return table
+def _moves(moved: Movement) -> Rows:
+    """Tell who moved whence (rows) whither (columns); parts that nobody is or was of are left out."""
+    everybody = list(enumerate(moved.codes))
+    shown = [place for place, _ in everybody if any(moved.counts[place]) or any(row[place] for row in moved.counts)]
+    rows: Rows = [("", *(moved.codes[place] for place in shown))]
+    return rows + [(moved.codes[row], *(str(moved.counts[row][place]) for place in shown)) for row in shown]
 
 
 def _standings(tags: "pd.Series[list[str]]") -> pd.DataFrame:

@@ -1,12 +1,11 @@
 """What `recsys tags` shows: the catalogue, a member's tags, or how they changed."""
 
-from rich.table import Table
-
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.tagging.columns import TagValue
 from recsys.artifacts.tagging.history import member_history
 from recsys.core.config import Home
 from recsys.core.errors import RequestError
+from training.aligned import Rows, aligned
 from training.screen import Screen
 
 
@@ -27,13 +26,14 @@ def run_tags(home: Home, screen: Screen, member_id: str, *, history: bool) -> No
     if history:
         _history(home, screen, publication, member_id)
         return
-    table = Table("tag", "zh", "en", "value", "unit", "pace", title=f"{member_id} as of {publication.as_of}")
+    screen.say(f"{member_id} as of {publication.as_of}")
+    rows: Rows = [("tag", "value", "unit", "pace", "zh", "en")]
     for name, column in publication.traits.tags.items():
         spec = column.spec
-        table.add_row(name, spec.zh, spec.en, shown(column.at(row)), spec.unit, str(spec.pace))
+        rows.append((name, shown(column.at(row)), spec.unit, str(spec.pace), spec.zh, spec.en))
     for name, cut in publication.traits.segments.items():
-        table.add_row(name, cut.spec.zh, cut.spec.en, shown(cut.at(row)), "-", "segment")
-    screen.show(table)
+        rows.append((name, shown(cut.at(row)), "-", "segment", cut.spec.zh, cut.spec.en))
+    _say(screen, rows)
 
 
 def shown(value: TagValue) -> str:
@@ -46,11 +46,12 @@ def shown(value: TagValue) -> str:
 
 
 def _catalogue(screen: Screen, publication: Publication) -> None:
-    table = Table("tag", "group", "pace", "dtype", "unit", "zh", "en", "about")
+    rows: Rows = [("tag", "group", "pace", "dtype", "unit", "zh", "en", "about")]
     for name, column in publication.traits.tags.items():
         spec = column.spec
-        table.add_row(name, str(spec.group), str(spec.pace), spec.dtype, spec.unit, spec.zh, spec.en, spec.about_en)
-    screen.show(table)
+        about = f"{spec.about_zh} / {spec.about_en}"
+        rows.append((name, str(spec.group), str(spec.pace), spec.dtype, spec.unit, spec.zh, spec.en, about))
+    _say(screen, rows)
     for name, cut in publication.traits.segments.items():
         values = ", ".join(f"{value.code} {value.zh}" for value in cut.spec.values)
         screen.say(f"segmentation {name} ({cut.spec.zh}, {cut.spec.en}): {values}")
@@ -58,12 +59,18 @@ def _catalogue(screen: Screen, publication: Publication) -> None:
 
 def _history(home: Home, screen: Screen, publication: Publication, member_id: str) -> None:
     told = member_history(home.tags, publication, member_id)
-    specs = {name: column.spec for name, column in publication.traits.tags.items()}
-    table = Table("as of", "tag", "zh", "before", "after", title=f"{member_id}: changes up to {publication.as_of}")
+    traits = publication.traits
+    counted = {name for name, column in traits.tags.items() if column.spec.counts_from}
+    words = {name: column.spec.zh for name, column in traits.tags.items()}
+    words |= {name: cut.spec.zh for name, cut in traits.segments.items()}
+    rows: Rows = [("as of", "tag", "before", "after", "", "zh")]
     for change in told:
-        spec = specs.get(change.name)
-        segment = publication.traits.segments.get(change.name)
-        zh = spec.zh if spec is not None else segment.spec.zh if segment is not None else ""
-        mark = " (counted from)" if spec is not None and spec.counts_from else ""
-        table.add_row(change.as_of, change.name + mark, zh, shown(change.before), shown(change.after))
-    screen.show(table)
+        mark = "counted from" if change.name in counted else ""
+        values = (shown(change.before), shown(change.after))
+        rows.append((change.as_of, change.name, *values, mark, words.get(change.name, "")))
+    _say(screen, rows)
+
+
+def _say(screen: Screen, rows: Rows) -> None:
+    for line in aligned(rows):
+        screen.say(line)

@@ -11,6 +11,9 @@ from recsys.artifacts.publication import Publication
 from recsys.artifacts.tagging.columns import SegmentColumn, TagColumn
 from recsys.artifacts.tagging.spec import Kind
 
+COARSE = ("share", "ratio")
+"""Units of which hundredths are kept: what all members do moves them a little every day."""
+LEFT_OUT = ("lateness",)
 GONE = ""
 """Stands for the name where a member is not in the publication any more."""
 
@@ -41,7 +44,8 @@ class _Cells:
 def changes(after: Publication, before: Publication | None) -> Iterator[pa.Table]:
     """Yield tables of `SCHEMA`, one a tag or segment that changed, ordered by key.
 
-    Without a publication before it, what is known is what changed. Tags that repeat a segmentation are left out.
+    Without a publication before it, what is known is what changed. Tags that repeat a segmentation are left out, and
+    the lateness, which moves with every day and follows from what is kept.
     """
     new, keys = _cells(after), after.members.keys
     if before is None:
@@ -66,7 +70,8 @@ def changes(after: Publication, before: Publication | None) -> Iterator[pa.Table
 def _cells(publication: Publication) -> dict[str, _Cells]:
     today = publication.as_of.number
     tags = publication.traits.tags.items()
-    cells = {name: _of_tag(column, today) for name, column in tags if column.spec.segment is None}
+    kept = (pair for pair in tags if pair[1].spec.segment is None and pair[0] not in LEFT_OUT)
+    cells = {name: _of_tag(column, today) for name, column in kept}
     return cells | {name: _of_segment(column) for name, column in publication.traits.segments.items()}
 
 
@@ -77,7 +82,8 @@ def _of_tag(column: TagColumn, today: int) -> _Cells:
         return _Cells("flag", column.values.astype(np.float64))
     if column.spec.counts_from:
         return _Cells("day", today - column.values)
-    return _Cells("number", column.values.astype(np.float32).astype(np.float64))
+    exact = np.round(column.values, 2) if column.spec.unit in COARSE else column.values
+    return _Cells("number", exact.astype(np.float32).astype(np.float64))
 
 
 def _of_segment(column: SegmentColumn) -> _Cells:

@@ -39,6 +39,13 @@ class TagColumn:
         number = float(self.values[row])
         return number if np.isfinite(number) else None
 
+    def known(self) -> int:
+        """Return of how many members it is known."""
+        if self.spec.kind is Kind.FLAG:
+            return len(self.values)
+        unknown = self.values < 0 if self.spec.kind is Kind.TEXT else np.isnan(self.values)
+        return int(len(self.values) - np.count_nonzero(unknown))
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentColumn:

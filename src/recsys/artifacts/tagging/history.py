@@ -37,7 +37,7 @@ class Entry:
 
     folder: named as the publication. base: the name of the entry that its changes are against; None = it tells all.
     at: ISO instant at which it was recorded. members: how many there were.
-    sizes: segmentation -> members of each value, in their order, and last of none. specs: the segmentations.
+    sizes: segmentation -> members of each value, in their order, and last of none. specs: the segmentations, as shown.
     movements: from the base, by segmentation; without a base, or where a definition changed, there are none.
     """
 
@@ -70,7 +70,7 @@ class Entry:
                 manifest["at"],
                 manifest["members"],
                 {name: tuple(sizes) for name, sizes in manifest["sizes"].items()},
-                {name: SegmentSpec.of(spec) for name, spec in manifest["specs"].items()},
+                {spec.name: spec for spec in map(SegmentSpec.of, manifest["specs"])},
                 {name: Movement.of(moves) for name, moves in manifest["movements"].items()},
                 tuple(map(Alert.of, manifest["alerts"])),
             )
@@ -127,7 +127,7 @@ def record(root: Path, publication: Publication, before: Publication | None, rul
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "members": len(publication.members),
             "sizes": {name: column.sizes() for name, column in segments.items()},
-            "specs": {name: column.spec.to_data() for name, column in segments.items()},
+            "specs": [column.spec.to_data() for column in segments.values()],
             "movements": {name: moved.to_data() for name, moved in moves.items()},
             "alerts": [alert.to_data() for alert in alerts(rules, moves, past)],
         }
