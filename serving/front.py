@@ -36,6 +36,11 @@ class Front:
         """The desk as it is; None = nothing was published yet."""
         return None if self._laid is None else self._laid.desk
 
+    @property
+    def version(self) -> int | None:
+        """The version of the stock that the desk is laid with; None = it is not up to date."""
+        return None if self._laid is None else self._live.version(self._laid.stock)
+
     def desk(self) -> Desk | None:
         """Return the desk with the stock of now; restocking takes some part of a millisecond, once a change."""
         laid = self._laid

@@ -6,7 +6,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Protocol
 
-from recsys.store.live import Doings
+from recsys.store.live import Doings, Glance
 from serving.breaker import DEADLINE_SECONDS, LATE, Breaker, StoreWatcher
 
 GONE = "its file is gone"
@@ -20,6 +20,10 @@ class Reader(Protocol):
 
     def doings(self, member_id: str | None, anonymous_id: str | None, now: float) -> Doings:
         """Return what somebody did lately."""
+        ...
+
+    def glance(self, member_id: str | None, anonymous_id: str | None) -> Glance:
+        """Return what tells whether doings or stock changed."""
         ...
 
     def stock_version(self) -> int:
@@ -63,6 +67,24 @@ class LiveReads:
         if perf_counter() - began > DEADLINE_SECONDS:
             self._breaker.trip(LATE)
         return found
+
+    def glance(self, member_id: str | None, anonymous_id: str | None) -> Glance | None:
+        """Return what tells whether doings or stock changed; None = it cannot be told."""
+        if self._breaker.reason is not None:
+            return None
+        began = perf_counter()
+        try:
+            seen = self._reader.glance(member_id, anonymous_id)
+        except Exception as error:
+            self._breaker.trip(f"cannot be read: {type(error).__name__}", error)
+            return None
+        if perf_counter() - began > DEADLINE_SECONDS:
+            self._breaker.trip(LATE)
+        return seen
+
+    def version(self, stock: Stock) -> int | None:
+        """Return the version of a stock that was read, None when it is not the latest that was."""
+        return self._stock[0] if stock is self._stock[2] else None
 
     def stock(self, not_before: float) -> Stock:
         """Return the pieces left of products told of since an instant; the last known while the store is not read.

@@ -1,12 +1,13 @@
 """Answers remembered while nothing that they were made of has changed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys.answers.desk import Desk
 from recsys.answers.identity import prefix
 from recsys.answers.recommend import Answered
-from recsys.store.live import Doings
+from recsys.store.live import Glance
+from serving.front import Front
+from serving.live_reads import LiveReads
 
 SECONDS = 30.0
 """An answer is made anew after this long at the latest, as time itself lets doings and purchases grow old."""
@@ -15,7 +16,6 @@ MOST = 4096
 
 Key = tuple[str, str | None, str | None, int, bool]
 """Placement, member, visitor, k and whether it may be personal: all that a request without anything else says."""
-Fetch = Callable[[], Doings | None]
 
 _HEAD = b'{"recommendation_id":"'
 _ID = len(prefix())
@@ -23,9 +23,15 @@ _ID = len(prefix())
 
 @dataclass(slots=True)
 class _Entry:
-    """An answer and what it was made of. doings: None = they were not asked for. rest: the JSON after the random id."""
+    """An answer and what it was made of.
 
-    doings: Doings | None
+    glance: at the live store before doings were read. personal: whether they were read at all.
+    rest: the JSON after the random part of the id.
+    """
+
+    desk: Desk
+    glance: Glance
+    personal: bool
     day: int
     until: float
     answer: Answered
@@ -39,41 +45,35 @@ class _Entry:
 
 
 class Memory:
-    """Answers of one desk at a time: another publication, placements or stock make another desk and an empty memory."""
+    """Remembers answers to requests that say nothing particular, for the members who come again."""
 
-    def __init__(self) -> None:
-        self._desk: Desk | None = None
+    def __init__(self, front: Front, live: LiveReads) -> None:
+        self._front = front
+        self._live = live
         self._entries: dict[Key, _Entry] = {}
 
-    def answer(self, desk: Desk, key: Key, now: float, fetch: Fetch, make: Callable[[Fetch], Answered]) -> Answered:
-        """Return the answer remembered for a key, or make and remember it.
+    def recall(self, key: Key, now: float) -> Answered | None:
+        """Return the answer to a request, if it would be the same if it were made now.
 
-        fetch: gives the doings; called at most once, and only if `make` calls what it is given. What was answered
-        without doings that should have been read (None) is not remembered.
+        Of whoever is answered without doings (they opted out, or are not to be answered personally) nothing is read.
         """
-        if desk is not self._desk:
-            self._desk, self._entries = desk, {}
-        entries, day = self._entries, desk.day.at(now)
-        entry = entries.get(key)
-        doings: Doings | None = None
-        asked = False
-        if entry is not None and entry.day == day and now < entry.until:
-            if entry.doings is None:
-                return entry.again()
-            doings, asked = fetch(), True
-            if doings == entry.doings:
-                return entry.again()
+        entry = self._entries.get(key)
+        if entry is None or entry.desk is not self._front.laid or now >= entry.until:
+            return None
+        member_id, anonymous_id = key[1:3] if entry.personal else (None, None)
+        if self._live.glance(member_id, anonymous_id) != entry.glance or entry.desk.day.at(now) != entry.day:
+            return None
+        return entry.again()
 
-        def once() -> Doings | None:
-            nonlocal doings, asked
-            if not asked:
-                doings, asked = fetch(), True
-            return doings
+    def keep(self, key: Key, answer: Answered, desk: Desk, now: float, glance: Glance, *, personal: bool) -> None:
+        """Remember an answer that was made at a desk after a glance at the live store.
 
-        answer = make(once)
-        if not asked or doings is not None:
-            if len(entries) >= MOST:
-                del entries[next(iter(entries))]
-            rest = answer.body[len(_HEAD) + _ID :]
-            entries[key] = _Entry(doings, day, now + SECONDS, answer, rest)
-        return answer
+        One made with a stock that has changed meanwhile is not remembered.
+        """
+        if desk is not self._front.laid or glance.stock_version != self._front.version:
+            return
+        self._entries.pop(key, None)
+        if len(self._entries) >= MOST:
+            del self._entries[next(iter(self._entries))]
+        rest = answer.body[len(_HEAD) + _ID :]
+        self._entries[key] = _Entry(desk, glance, personal, desk.day.at(now), now + SECONDS, answer, rest)

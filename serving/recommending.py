@@ -1,7 +1,7 @@
 """The recommendation of a request: from live doings and the published lists, else less, but not nothing."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import time
 
 import orjson
@@ -11,9 +11,9 @@ from recsys.answers.desk import Desk
 from recsys.answers.recommend import Answered, recommend, recommend_json
 from recsys.answers.shapes import Fallback, Recommendation
 from recsys.core.errors import RecsysError
-from recsys.store.live import Doings
+from recsys.store.live import Doings, Glance
 from serving.call import Call
-from serving.memory import Fetch
+from serving.memory import Key
 from serving.schemas import RecommendRequest
 from serving.state import State
 
@@ -38,26 +38,54 @@ def recommendation(state: State, request: RecommendRequest, _: Call) -> Recommen
 
 
 def recommendation_json(state: State, request: RecommendRequest, _: Call) -> Answered:
-    """Answer as `recommendation` does, in JSON at once."""
-    desk, now = state.desk, time()
+    """Answer as `recommendation` does, in JSON at once, and from memory when nothing has changed."""
+    now = time()
+    if not request.is_plain():
+        return _made(state, request, now)[0]
+    key = request.placement, request.member_id, request.anonymous_id, request.k, request.personalised
+    answer = state.memory.recall(key, now)
+    if answer is None:
+        answer = _remembered(state, request, key, now)
+    return answer
+
+
+def _remembered(state: State, request: RecommendRequest, key: Key, now: float) -> Answered:
+    """Make an answer and remember it, unless the live store could not be read."""
+    answer, desk, look = _made(state, request, now)
+    glance = look.glance if look.personal else state.live.glance(None, None)
+    if glance is not None and state.live.trouble is None:
+        state.memory.keep(key, answer, desk, now, glance, personal=look.personal)
+    return answer
+
+
+@dataclass(slots=True)
+class _Look:
+    """Whether doings were asked for, and a glance at the live store before they were read.
+
+    Asked for and without a glance: not to be remembered.
+    """
+
+    personal: bool = False
+    glance: Glance | None = None
+
+
+def _made(state: State, request: RecommendRequest, now: float) -> tuple[Answered, Desk, _Look]:
+    """Make an answer; return it, the desk it was made at, and how the live store was looked at."""
+    desk, ask, look = state.desk, request.ask(), _Look()
 
     def fetch() -> Doings | None:
-        return state.live.doings(request.member_id, request.anonymous_id, now)
-
-    def make(fetch: Fetch) -> Answered:
-        return recommend_json(desk, request.ask(), doings=fetch, now=now)
+        look.personal, look.glance = True, state.live.glance(ask.member_id, ask.anonymous_id)
+        return state.live.doings(ask.member_id, ask.anonymous_id, now)
 
     try:
-        if not request.is_plain():
-            return make(fetch)
-        key = request.placement, request.member_id, request.anonymous_id, request.k, request.personalised
-        return state.memory.answer(desk, key, now, fetch, make)
+        answer = recommend_json(desk, ask, doings=fetch, now=now)
     except RecsysError:
         raise
     except Exception as error:
-        answer = _popular(desk, request.ask(), now, error)
-        told = (answer.placement, answer.variant, answer.route, answer.standing, answer.fallbacks, len(answer.items))
-        return Answered(orjson.dumps(answer), *told)
+        plain = _popular(desk, ask, now, error)
+        told = (plain.placement, plain.variant, plain.route, plain.standing, plain.fallbacks, len(plain.items))
+        answer, look = Answered(orjson.dumps(plain), *told), _Look(personal=True)
+    return answer, desk, look
 
 
 def _popular(desk: Desk, ask: Ask, now: float, error: Exception) -> Recommendation:

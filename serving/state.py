@@ -74,8 +74,8 @@ class State:
         self.errands = Errands(home)
         self.refusal: Refusal | None = None
         self._publication: Publication | None = None
-        self.memory = Memory()
         self._front = Front(self.live)
+        self.memory = Memory(self._front, self.live)
         self._placements = PlacementsFile(home, self._lay)
         self._root = home.publications
         self._watcher = watcher

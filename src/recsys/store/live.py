@@ -60,7 +60,7 @@ NOTHING = Doings()
 class Glance(NamedTuple):
     """What is kept, to be compared and not to be read: while it is the same, doings only grow older.
 
-    stock_version: as `LiveReader.stock_version`. own, other: all of the member and of the visitor; empty when not asked.
+    stock_version: as `LiveReader.stock_version`. own, other: all of the member and of the visitor; empty = not asked.
     """
 
     stock_version: int
@@ -197,7 +197,7 @@ def _number(value: "bytes | memoryview | None") -> int:
 
 def _kept(txn: "lmdb.Transaction", who: bytes) -> bytes:
     """Return all that doings are read from, one after the other."""
-    return b"%b\n%b" % (txn.get(layout.doings_name(who)) or b"", txn.get(layout.shown_name(who)) or b"")
+    return b"\n".join((txn.get(layout.doings_name(who)) or b"", txn.get(layout.shown_name(who)) or b""))
 
 
 def _doings(txn: "lmdb.Transaction", who: bytes, today: int, now: float) -> Doings:

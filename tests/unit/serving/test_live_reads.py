@@ -15,47 +15,10 @@ from serving.breaker import DEADLINE_SECONDS, LATE
 from serving.front import Front
 from serving.live_reads import GONE, LiveReads
 from tests.publications import content, product_id
+from tests.unit.serving.stores import Heard, Store
 
 SEEN = Doings(viewed=(Touch("p001", 1.0),))
 PLACEMENTS = Path(__file__).parents[3] / "serving" / "placements.toml"
-
-
-class Store:
-    """A live store that can be told to be slow or broken."""
-
-    def __init__(self) -> None:
-        self.reads = 0
-        self.pause = 0.0
-        self.error: Exception | None = None
-        self.version = 0
-        self.told: dict[str, float] = {}
-
-    def doings(self, _member: str | None, _anonymous: str | None, _now: float) -> Doings:
-        self._read()
-        return SEEN
-
-    def stock_version(self) -> int:
-        self._read()
-        return self.version
-
-    def stock(self, not_before: float = 0.0) -> Mapping[str, float]:
-        assert not_before >= 0
-        return dict(self.told)
-
-    def _read(self) -> None:
-        self.reads += 1
-        time.sleep(self.pause)
-        if self.error is not None:
-            raise self.error
-
-
-class Heard:
-    def __init__(self) -> None:
-        self.usable: list[bool] = []
-
-    def store(self, name: str, *, usable: bool) -> None:
-        assert name == "live"
-        self.usable.append(usable)
 
 
 def until(check: Callable[[], bool]) -> None:
@@ -67,7 +30,9 @@ def until(check: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def store() -> Store:
-    return Store()
+    store = Store()
+    store.done = SEEN
+    return store
 
 
 @pytest.fixture
