@@ -15,6 +15,23 @@ from recsys.store.live import NOTHING, LiveReader
 from tests.unit.store.made import DAY, NOW, ZONE, did, event, level, names
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def journal(engine: Engine, home: Home) -> Journal:
+    journal = Journal(engine, home.live)
+    level(journal)
+    return journal
+
+
+@pytest.fixture
+def reader(home: Home) -> LiveReader:
+    return LiveReader(home.live)
+
+
 class TestFromTheLog:
     """The live store is the log folded from the front, whatever happens to it."""
 

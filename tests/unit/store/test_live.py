@@ -1,7 +1,9 @@
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from recsys.core.config import Home
 from recsys.core.errors import ArtifactError
@@ -10,6 +12,23 @@ from recsys.store.events import Event, EventType
 from recsys.store.journal import Journal
 from recsys.store.live import NOTHING, LiveReader, Touch
 from tests.unit.store.made import DAY, NOW, ZONE, did, event, level, names
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def journal(engine: Engine, home: Home) -> Journal:
+    journal = Journal(engine, home.live)
+    level(journal)
+    return journal
+
+
+@pytest.fixture
+def reader(home: Home) -> LiveReader:
+    return LiveReader(home.live)
 
 
 def test_a_store_that_is_not_there_has_nothing_in_it(reader: LiveReader) -> None:
