@@ -1,8 +1,11 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from tests.postgres import postgres_server
+from recsys.store.database import database
+from tests.postgres import empty_database, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,19 @@ def postgres() -> Iterator[str]:
     """URL of a real Postgres that runs as long as the tests that ask for it."""
     with postgres_server() as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a store that nobody has opened yet: whatever a store promises, it promises on both."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'deep' / 'recsys.db'}"
+        return
+    with empty_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:
+    with database(store_url) as opened:
+        yield opened

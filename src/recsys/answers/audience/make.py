@@ -77,10 +77,16 @@ class Owner:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for, as JSON, enough to ask again; and on what terms."""
+    """What was asked for and what it came to.
+
+    spec: as JSON, enough to ask again. lineage: more of where the members come from, as JSON.
+    adds: whether scores are probabilities, of which the sum is the number of members expected to do it.
+    """
 
     spec: Mapping[str, Any]
     terms: Terms
+    lineage: Mapping[str, Any]
+    adds: bool
 
 
 def make_version(
@@ -97,12 +103,13 @@ def make_version(
     keys = np.asarray(publication.members.keys)[kept.rows]
     held_out = hold_out(keys, kept.score, owner.audience_id, terms.hold_out)
     counts |= {"members": len(kept), "held_out": int(held_out.sum()), "treated": int((~held_out).sum())}
+    counts["expected"] = float(np.nansum(kept.score[~held_out])) if asked.adds else None
     counts["strata"] = _strata(kept.score, held_out)
     told: dict[str, Any] = {
         "audience_id": owner.audience_id,
         "name": owner.name,
         "asked": {"spec": dict(asked.spec), **terms.to_data()},
-        "lineage": lineage(publication, now),
+        "lineage": {**asked.lineage, **lineage(publication, now)},
         "counts": counts,
         "who": asdict(who),
     }
