@@ -8,6 +8,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 """Okabe and Ito's palette without black and yellow; series differ by shape or dash as well."""
 LINE, INK = "#dfe5ec", "#566573"
 DASHES = ("solid", "dashed", "dotted")
+DAY_MS = 86_400_000
 SHAPES = ("circle", "rect", "triangle", "diamond")
 
 Options = dict[str, Any]
@@ -88,16 +89,12 @@ def bars(names: Sequence[str], sizes: Sequence[float], unit: str) -> Options:
 def spans(rows: Sequence[tuple[str, str, str, str]], likely: str, even: str) -> Options:
     """Draw an interval of days a row. rows: name, first day, median day, last day. likely, even: their names."""
     names = [row[0] for row in rows]
-    day = {"type": "time", "axisLabel": {"formatter": "{MM}-{dd}"}, "splitLine": {"show": True}}
-    bounds = [
-        {
-            "coords": [[low, name], [high, name]],
-        }
-        for name, low, _, high in rows
-    ]
+    line = {"show": True, "lineStyle": {"color": LINE}}
+    day = {"type": "time", "minInterval": DAY_MS, "axisLabel": {"formatter": "{MM}-{dd}"}, "splitLine": line}
+    bounds = [{"coords": [[low, name], [high, name]]} for name, low, _, high in rows]
     return base(legend=True) | {
         "tooltip": {"trigger": "item"},
-        "xAxis": day | {"splitLine": {"lineStyle": {"color": LINE}}},
+        "xAxis": day | {"min": min(row[1] for row in rows), "max": max(row[3] for row in rows)},
         "yAxis": names_axis(names) | {"inverse": True},
         "series": [
             {

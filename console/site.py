@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from console.api import Api
 from console.people import People, Person
 from console.settings import Settings
+from console.transfers import Transfers
 from console.words import Catalogue, Language, Words
 
 SESSION_SECONDS = 12 * 3600.0
@@ -61,6 +62,7 @@ class Site:
     people: People
     client: httpx.AsyncClient
     tries: Tries = field(default_factory=Tries)
+    transfers: Transfers = field(default_factory=Transfers)
 
     @property
     def words(self) -> Words:

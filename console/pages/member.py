@@ -1,8 +1,9 @@
 """One member: what is known, what was done, what is predicted, and what would be recommended."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nicegui import ui
 from starlette.responses import RedirectResponse
@@ -17,6 +18,7 @@ from console.site import Site, Visit, to_login
 from console.words import count, number, percent
 
 ENTRIES = 300
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,22 @@ def _show(visit: Visit, known: Known) -> None:
             recommended(visit, card["member_id"], known.placements["placements"])
         path = f"/members/{part(card['member_id'])}"
         with ui.tab_panel(made[2]):
-            _part(visit, f"{path}/timeline", timeline, {"limit": ENTRIES})
+            _part(visit, lambda: visit.api.get(f"{path}/timeline", {"limit": ENTRIES}), timeline)
         with ui.tab_panel(made[3]):
-            _part(visit, f"{path}/tags", tag_table, {})
+            _part(visit, lambda: _traits(visit, path), tag_table)
 
 
-def _part(visit: Visit, path: str, show: Callable[[Visit, Record], None], query: dict[str, int]) -> None:
+async def _traits(visit: Visit, path: str) -> tuple[Record, Record, Record]:
+    traits, catalogue, segments = await asyncio.gather(
+        visit.api.get(f"{path}/tags", {"history": "true"}), visit.api.get("/tags"), visit.api.get("/segments")
+    )
+    return traits, catalogue, segments
+
+
+def _part(visit: Visit, ask: Callable[[], Awaitable[Told]], show: Callable[[Visit, Told], None]) -> None:
     """Draw a part of the page that is asked for by itself."""
     content = box("stack")
-    soon(lambda: fill(visit, content, lambda: visit.api.get(path, query), lambda told: show(visit, told)))
+    soon(lambda: fill(visit, content, ask, lambda told: show(visit, told)))
 
 
 def _tiles(visit: Visit, card: Record) -> None:

@@ -51,9 +51,8 @@ def reasons(words: Words, churn: Record | None) -> None:
     text("h3", words("member.why"))
     for why in churn["why"]:
         with box("down tight"):
-            with box("across"):
+            with box("across tied"):
                 text("span", words.told(why))
-                box("grow")
                 text("span", percent(why["share"], 0), "muted small num")
             meter(why["share"], percent(why["share"], 0))
 
@@ -106,36 +105,66 @@ def next_purchases(words: Words, purchases: list[Record]) -> None:
     table(heads, cells, right=(1, 2, 3), test="next-purchases")
 
 
-def tag_table(visit: Visit, tags: Record) -> None:
-    """List every tag with its value, by group."""
-    words = visit.words
+def tag_table(visit: Visit, told: tuple[Record, Record, Record]) -> None:
+    """List every tag with its value, by group, the member's segments, and what changed. told: tags of the member,
+    catalogue of tags, segments.
+    """
+    words, (traits, catalogue, segments) = visit.words, told
     groups: dict[str, list[Record]] = {}
-    for tag in tags["tags"]:
+    for tag in catalogue["tags"]:
         groups.setdefault(tag["group"], []).append(tag)
     with box("grid"):
+        with panel(words("tags.segments"), width="w6", test="member-segments"):
+            rows = [(words.told(one), _part(words, one, traits["segments"])) for one in segments["segments"]]
+            table([words("tags.segment"), words("tags.part")], rows)
         for group, found in groups.items():
             with panel(words.name("group", group), width="w6"):
                 heads = [words("tags.name"), words("tags.value"), words("tags.pace")]
-                table(heads, [_tag(words, tag) for tag in found], test=f"tags-{group}")
+                table(heads, [_tag(words, tag, traits["tags"]) for tag in found], test=f"tags-{group}")
+        with panel(words("tags.history"), test="tag-history"):
+            _history(
+                words, traits["history"], {one["name"]: one for one in (*catalogue["tags"], *segments["segments"])}
+            )
 
 
-def _tag(words: Words, tag: Record) -> tuple[Cell, ...]:
+def _history(words: Words, changes: list[Record], named: dict[str, Record]) -> None:
+    if not changes:
+        empty(words("tags.no_history"), "history")
+        return
+    rows = [
+        (
+            one["as_of"],
+            words.told(named[one["name"]]) if one["name"] in named else one["name"],
+            _told(words, one["before"], ""),
+            _told(words, one["after"], ""),
+        )
+        for one in reversed(changes)
+    ]
+    with box("scroll"):
+        table([words(f"tags.{name}") for name in ("since", "name", "before", "after")], rows)
+
+
+def _part(words: Words, segment: Record, of_member: Record) -> str:
+    code = of_member.get(segment["name"])
+    return next((words.told(part) for part in segment["parts"] if part["code"] == code), UNKNOWN)
+
+
+def _tag(words: Words, tag: Record, of_member: Record) -> tuple[Cell, ...]:
     def name() -> None:
         label = text("span", words.told(tag))
         with label:
             ui.tooltip(words.pick(tag["about_zh"], tag["about_en"]))
 
-    return name, _value(words, tag), words.name("pace", tag["pace"])
+    return name, _told(words, of_member.get(tag["name"]), tag["unit"]), words.name("pace", tag["pace"])
 
 
-def _value(words: Words, tag: Record) -> str:
-    value = tag["value"]
+def _told(words: Words, value: object, unit: str) -> str:
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
         return words("tags.yes") if value else words("tags.no")
     if isinstance(value, float | int):
-        return percent(value) if tag["unit"] == "share" else f"{number(value).rstrip('0').rstrip('.')}"
+        return percent(value) if unit == "share" else f"{number(value).rstrip('0').rstrip('.')}"
     return str(value)
 
 
