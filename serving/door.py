@@ -19,6 +19,7 @@ from serving.call import Call, Download
 from serving.endpoint import Endpoint
 from serving.endpoints import ENDPOINTS
 from serving.errors import Headers, RefusedError, told
+from serving.files import send_file
 from serving.openapi import PAGE, document
 from serving.overload import Load, Threads
 from serving.schemas import Id
@@ -30,8 +31,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 READING = ("GET", "HEAD")
-PIECE_SECONDS = 30.0
-"""No piece of a file may take longer to make."""
+METRICS = "/metrics"
 
 _id = TypeAdapter[str](Id)
 
@@ -45,6 +45,10 @@ class Counting(Watcher, Protocol):
 
     def recommended(self, answer: Answered) -> None:
         """Count how a recommendation was reached."""
+        ...
+
+    def give(self) -> None:
+        """Make what was counted so far visible."""
         ...
 
 
@@ -143,6 +147,8 @@ class Door:
             status, kind, body = self._pages[path]()
             await _send(send, status, body, (b"content-type", kind))
         else:
+            if path == METRICS:
+                self._metrics.give()
             await self._behind(scope, receive, send)
 
     async def _answer(self, address: _Address, item: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,7 +179,7 @@ class Door:
             headers = (JSON, *failed.headers)
         self._metrics.answered(endpoint.name, status, perf_counter() - started)
         if isinstance(content, Download):
-            await self._send_file(send, content, status)
+            await send_file(content, status, self._threads, receive, send)
         else:
             await _send(send, status, content, *headers)
 
@@ -189,6 +195,8 @@ class Door:
         if endpoint.in_thread:
             return await self._threads.run(endpoint.handle, self._state, request, call, within=endpoint.within)
         answer = route.handle(self._state, request, call)
+        if isinstance(answer, Answered):
+            return answer
         return await answer if inspect.isawaitable(answer) else answer
 
     async def _body(self, receive: Receive, *, optional: bool) -> bytes:
@@ -198,15 +206,6 @@ class Door:
         if not optional:
             raise RefusedError(400, "body", "is empty; send a JSON object")
         return b"{}"
-
-    async def _send_file(self, send: Send, file: Download, status: int) -> None:
-        """Send a file piece by piece; one that breaks off is seen by the caller, as its end never comes."""
-        named = (b"content-disposition", b'attachment; filename="%b"' % file.name.encode())
-        headers = ((b"content-type", file.kind.encode()), named)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        while (piece := await self._threads.run(next, file.chunks, None, within=PIECE_SECONDS)) is not None:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
     def _address_with_item(self, path: str) -> tuple[_Address | None, str]:
         """Return the address with the longest end that fits, and the item of the path."""

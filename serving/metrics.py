@@ -7,21 +7,15 @@ import prometheus_client as prometheus
 from recsys.answers.recommend import Answered
 from recsys.store.events import Event
 from recsys.store.live_fold import Credit
+from serving.answer_counts import BUCKETS, AnswerCounts
 from serving.live_metrics import LiveMetrics
-
-BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
-
-Children = dict[tuple[object, ...], prometheus.Counter]
 
 
 class Metrics:
     """Counters of one worker; made after the worker has set its multi-process folder, so import this module late."""
 
     def __init__(self) -> None:
-        self._requests = prometheus.Counter("recsys_requests", "Answered requests", ["endpoint", "status"])
-        self._seconds = prometheus.Histogram("recsys_request_seconds", "Time to answer", ["endpoint"], buckets=BUCKETS)
-        self._routes = prometheus.Counter("recsys_routes", "Recommendations by route", ["placement", "route"])
-        self._fallbacks = prometheus.Counter("recsys_fallbacks", "Fallback steps taken", ["placement", "step"])
+        self._answers = AnswerCounts()
         self._swaps = prometheus.Counter("recsys_publications", "Publications taken and refused", ["result"])
         self._placements = prometheus.Counter("recsys_placements", "Placement files taken and refused", ["result"])
         self._losses = prometheus.Counter("recsys_store_losses", "Times that answers lost a store", ["store"])
@@ -47,25 +41,19 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self._live = LiveMetrics()
-        self._children: Children = {}
-        self._timers: dict[str, prometheus.Histogram] = {}
-        self._route_children: Children = {}
-        self._fallback_children: Children = {}
         self._lost: set[str] = set()
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Count one request."""
-        _child(self._children, self._requests, (endpoint, status)).inc()
-        timer = self._timers.get(endpoint)
-        if timer is None:
-            timer = self._timers[endpoint] = self._seconds.labels(endpoint)
-        timer.observe(seconds)
+        self._answers.answered(endpoint, status, seconds)
 
     def recommended(self, answer: Answered) -> None:
         """Count how a recommendation was reached."""
-        _child(self._route_children, self._routes, (answer.placement, answer.route)).inc()
-        for fallback in answer.fallbacks:
-            _child(self._fallback_children, self._fallbacks, (answer.placement, fallback.step)).inc()
+        self._answers.recommended(answer)
+
+    def give(self) -> None:
+        """Make what was counted so far visible."""
+        self._answers.give()
 
     def swapped(self, as_of_number: int) -> None:
         """Count a publication that was taken."""
@@ -102,11 +90,3 @@ class Metrics:
     def memory(self, resident: int) -> None:
         """Note the worker's resident memory, in bytes."""
         self._memory.set(resident)
-
-
-def _child(children: Children, counter: prometheus.Counter, labels: tuple[object, ...]) -> prometheus.Counter:
-    """Return the counter of some labels, which is dear to look up, from those met before."""
-    child = children.get(labels)
-    if child is None:
-        child = children[labels] = counter.labels(*map(str, labels))
-    return child

@@ -12,7 +12,8 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from recsys.answers.shapes import Recommendation
+from recsys.answers.desk import Desk
+from recsys.answers.recommend import Answered
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
@@ -45,8 +46,11 @@ class Counted:
         assert seconds >= 0
         self.statuses.append(status)
 
-    def recommended(self, answer: Recommendation) -> None:
+    def recommended(self, answer: Answered) -> None:
         self.routes.append(str(answer.route))
+
+    def give(self) -> None:
+        raise AssertionError("nobody asked for metrics")
 
     def swapped(self, as_of_number: int) -> None:
         self.days.append(as_of_number)
@@ -77,7 +81,7 @@ class Failing(State):
         self.keyring.read()
 
     @property
-    def publication(self) -> Publication:
+    def desk(self) -> Desk:
         raise self._error
 
 
