@@ -1,6 +1,6 @@
 """What a handler is told beside the request's body, and an answer that is a file rather than JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,9 +33,11 @@ class Call(NamedTuple):
 class Download:
     """An answer that is a file; sent piece by piece, each made in a thread.
 
-    kind: the media type. name: what the file is to be called; letters, digits and `._-`. chunks: the file.
+    kind: the media type. name: what the file is to be called; letters, digits and `._-`.
+    chunks: the file; closed when the caller goes away. headers: what else to tell of it.
     """
 
     kind: str
     name: str
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes, None, None]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
