@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RECSYS_HOME ?= .recsys
 
-.PHONY: help demo test lint bench soak results stop clean lock
+.PHONY: help demo test lint bench soak results screenshots stop clean lock
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -11,7 +11,7 @@ help: ## Show this list
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	@echo "installing packages (a minute or two)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,dev]'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,console,dev]'
 	@touch $@
 
 demo: .venv/.installed ## Environment, sample data, features, training, publishing, service up, one answer
@@ -37,7 +37,10 @@ soak: .venv/.installed ## Ten minutes of load, swaps and events on the service; 
 results: .venv/.installed ## Every model beside its peers on the sample and two simulated shops; writes docs/results.md
 	@$(BIN)/recsys results
 
-stop: ## Stop the service that the demo left running
+screenshots: .venv/.installed ## A picture of every page of the console, over a simulated shop; needs chromium
+	$(BIN)/python -m tests.browser.screenshots
+
+stop: ## Stop what the demo left running
 	@$(BIN)/recsys stop
 
 clean: ## Remove the environment and the .recsys folder

@@ -295,6 +295,31 @@ def serve(
     os.execve(command[0], command, environment(workspace.home))
 
 
+@app.command()
+def console(
+    port: Annotated[int, typer.Option(help="Port to answer at.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
+    api: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:3000",
+) -> None:
+    """Run the console, the web pages that operations work with; `recsys console-user add NAME` lets somebody in."""
+    from training.processes import console_command, environment
+
+    command = console_command(port, host)
+    os.execve(command[0], command, {**environment(Home.default()), "RECSYS_API_URL": api})
+
+
+@app.command()
+def console_user(
+    action: Annotated[str, typer.Argument(help="add (or give another password and key), remove or list.")],
+    name: Annotated[str, typer.Argument(help="The name to log in with.")] = "",
+) -> None:
+    """Say who may log in to the console; asks for the password, and for the person's key of the service."""
+    from training.processes import environment
+
+    command = [sys.executable, "-m", "console", action, *([name] if name else [])]
+    os.execve(command[0], command, environment(Home.default()))
+
+
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="Whose it is, in your words.")],

@@ -30,6 +30,11 @@ def service_command(port: int, host: str = "127.0.0.1") -> list[str]:
     return [tool("bentoml"), "serve", SERVICE, "--host", host, "--port", str(port), "--timeout", "10"]
 
 
+def console_command(port: int, host: str = "127.0.0.1") -> list[str]:
+    """Command line that serves the console."""
+    return [sys.executable, "-m", "console", "serve", "--host", host, "--port", str(port)]
+
+
 def mlflow_command(uri: str, port: int) -> list[str]:
     """Command line of MLflow's own pages over the runs at `uri`."""
     return [tool("mlflow"), "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
