@@ -85,7 +85,8 @@ def lateness(members: pd.DataFrame) -> "pd.Series[float]":
     one gap more; at least a day. Where nobody has bought on two days, nobody has a usual gap.
     """
     gaps = (members["purchase_days"] - 1).clip(lower=0)
-    shop = members["weighted_gap"].median()
+    known = members["weighted_gap"].dropna()
+    shop = known.median() if len(known) else np.nan
     usual = (members["weighted_gap"].fillna(0) * gaps + shop) / (gaps + 1)
     return members["days_since_purchase"] / usual.clip(lower=1)
 
