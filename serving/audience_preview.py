@@ -1,9 +1,13 @@
 """How large an audience would be: of a task, of a rule, or of a template."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
+from recsys.answers.audience.listing import log_preview, others
 from recsys.answers.audience.preview import AudienceAsk, preview, preview_audience
 from recsys.answers.audience.shapes import AudiencePreview
 from recsys.answers.audience.spec import parse_spec
@@ -50,8 +54,8 @@ class AudienceRequest(Request):
     sample: Annotated[int, Field(ge=0, le=100)] = 10
     """So many members are listed."""
 
-    def preview(self, state: State) -> AudiencePreview:
-        """Answer it; `RequestError` names the field that is wrong."""
+    def preview(self, state: State, others: "Mapping[str, np.ndarray]") -> AudiencePreview:
+        """Answer it; `RequestError` names the field that is wrong. others: live audiences by name, (members,) masks."""
         if self.task is not None:
             return preview(state.publication, self._ask(self.task))
         if self.rule is None and self.template is None:
@@ -59,7 +63,7 @@ class AudienceRequest(Request):
         self._refuse(_OF_A_TASK, "comes with a task")
         asked = {name: getattr(self, name) for name in (*_OF_A_SPEC, "threshold", "top")}
         spec = parse_spec({name: value for name, value in asked.items() if value is not None})
-        return preview_audience(state.publication, spec, sample=self.sample)
+        return preview_audience(state.publication, spec, sample=self.sample, others=others)
 
     def _ask(self, task: str) -> AudienceAsk:
         self._refuse(_OF_A_SPEC, "does not come with a task")
@@ -71,8 +75,12 @@ class AudienceRequest(Request):
                 raise RequestError(field, rule)
 
 
-def _preview(state: State, request: AudienceRequest, _: Call) -> AudiencePreview:
-    return request.preview(state)
+def _preview(state: State, request: AudienceRequest, call: Call) -> AudiencePreview:
+    now, asked = datetime.now(UTC), request.model_dump(exclude_defaults=True)
+    with state.audiences.shelf() as shelf:
+        told = request.preview(state, others(shelf, state.publication, now))
+        log_preview(shelf, told, asked, who=call.caller.who, now=now)
+        return told
 
 
 PREVIEW = Endpoint(

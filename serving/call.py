@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from recsys.store.audit import Who
 from recsys.store.keys import Role
 
 
@@ -16,6 +17,11 @@ class Caller(NamedTuple):
     key_id: str
     name: str
     role: Role
+
+    @property
+    def who(self) -> Who:
+        """How the audit log names them."""
+        return Who(self.key_id, self.name, str(self.role))
 
 
 HERE = Caller("", "this machine", Role.ADMIN)

@@ -10,6 +10,7 @@ from recsys.answers.rank import rank
 from recsys.answers.shapes import MemberCard, Neighbours, Ranking, Recommendation
 from recsys.artifacts.publication import Publication
 from recsys.store.keys import Role
+from serving.audience_endpoints import AUDIENCES
 from serving.audience_preview import PREVIEW
 from serving.call import Call
 from serving.endpoint import Body, Endpoint, example_member
@@ -129,6 +130,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body_optional=True,
     ),
     PREVIEW,
+    *AUDIENCES,
     Endpoint(
         "events",
         "/events",

@@ -15,6 +15,7 @@ from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import POINTER, current
 from recsys.store.live import LiveReader
 from recsys.store.live_layout import place
+from serving.audience_store import AudienceStore
 from serving.breaker import StoreWatcher
 from serving.errands import Errands
 from serving.events_intake import EventIntake, Tally
@@ -72,6 +73,7 @@ class State:
         self.intake = EventIntake(home, self.zone, watcher)
         self.keyring = Keyring(home.database, lambda readable: watcher.store("keys", usable=readable))
         self.errands = Errands(home)
+        self.audiences = AudienceStore(home)
         self.refusal: Refusal | None = None
         self._publication: Publication | None = None
         self._front = Front(self.live)
@@ -155,6 +157,7 @@ class State:
         self.live.stop()
         self.online.stop()
         self.keyring.stop()
+        self.audiences.stop()
 
     def follow(self) -> bool:
         """Take what the pointer names if it is new and whole; return whether the publication changed."""

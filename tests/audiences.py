@@ -1,14 +1,14 @@
 """What tests of audiences share: who asks, when, and for whom."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from recsys.answers.audience.create import Order, create
-from recsys.answers.audience.make import Shelf, Terms
+from recsys.answers.audience.create import Order, create, parse_wanted
+from recsys.answers.audience.make import Shelf
 from recsys.answers.audience.package import place_of
-from recsys.answers.audience.spec import parse_spec
 from recsys.artifacts.publication import Publication
 from recsys.store.audiences import AudienceVersion
 from recsys.store.audit import Who
@@ -19,7 +19,7 @@ NOW = AS_OF.instant + timedelta(hours=9)
 
 EVERYBODY: dict[str, Any] = {"rule": {"all": []}, "by": {"score": "churn"}}
 LEAVING: dict[str, Any] = {"rule": {"score": "churn", "min": 0.5}}
-ALL_OF_THEM = Terms(pressure=None)
+ALL_OF_THEM: dict[str, Any] = {"pressure": None}
 
 
 def make(
@@ -28,10 +28,10 @@ def make(
     name: str = "流失",
     *,
     spec: dict[str, Any] | None = None,
-    terms: Terms = ALL_OF_THEM,
+    terms: Mapping[str, Any] = ALL_OF_THEM,
 ) -> AudienceVersion:
     """Make a new audience; of everybody, when nothing else is said."""
-    order = Order(name=name, spec=parse_spec(spec or EVERYBODY), terms=terms)
+    order = Order(name=name, wanted=parse_wanted(spec or EVERYBODY), terms=terms)
     return create(shelf, publication, order, who=ANNA, now=NOW)
 
 

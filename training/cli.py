@@ -1,6 +1,5 @@
 """The `recsys` command: reads the words, calls one function of this package, turns errors into exit codes."""
 
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -20,8 +19,10 @@ from recsys.core.errors import (
     RequestError,
     TableError,
 )
+from training.audience_commands import audience
 from training.screen import Screen
 from training.settings import CONFIG, Project
+from training.user import user
 from training.workspace import Workspace
 
 RESULTS = Path("docs/results.md")
@@ -50,6 +51,7 @@ Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
 
 keys = typer.Typer(no_args_is_help=True, help="Keys that callers of the service show.")
 app.add_typer(keys, name="keys")
+app.add_typer(audience, name="audience")
 
 
 @app.command()
@@ -109,7 +111,7 @@ def train(
     """Back-test, fit and register a challenger."""
     from training.fit import run_train
 
-    run_train(_workspace(), task, _user() if promote else None)
+    run_train(_workspace(), task, user() if promote else None)
 
 
 @app.command()
@@ -163,7 +165,7 @@ def promote(
     """Make the challenger the champion, when it is no worse."""
     from training.promote import run_promote
 
-    run_promote(_workspace(), task, who=_user(), why=why, force=force)
+    run_promote(_workspace(), task, who=user(), why=why, force=force)
 
 
 @app.command()
@@ -171,7 +173,7 @@ def rollback(task: Annotated[str, typer.Argument(help="The task to roll back.")]
     """Bring the champion before this one back."""
     from training.promote import run_rollback
 
-    run_rollback(_workspace(), task, who=_user(), why=why)
+    run_rollback(_workspace(), task, who=user(), why=why)
 
 
 @app.command()
@@ -254,7 +256,7 @@ def retrain(config: ConfigFile = CONFIG, sample: Sample = "") -> None:
     """Ingest new days, train, promote what its gate lets through, and publish: all that a scheduler has to call."""
     from training.retrain import run_retrain
 
-    run_retrain(_workspace(config), config, sample, _user())
+    run_retrain(_workspace(config), config, sample, user())
 
 
 @app.command()
@@ -388,7 +390,3 @@ def report(error: RecsysError) -> int:
 
 def _workspace(config: Path = CONFIG) -> Workspace:
     return Workspace(Home.default(), Project.read(config), Screen())
-
-
-def _user() -> str:
-    return os.environ.get("RECSYS_USER") or getpass.getuser()

@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,20 @@ def write_text(path: Path, text: str) -> None:
     aside = _beside(path)
     try:
         aside.write_text(text, encoding="utf-8")
+        _sync(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def write_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of pieces, which replaces what was there in one step; durable when this returns."""
+    aside = _beside(path)
+    try:
+        with aside.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
         _sync(aside)
         aside.replace(path)
     finally:

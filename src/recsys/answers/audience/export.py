@@ -1,7 +1,7 @@
 """Gives members of a package away; each export stands in the audit log before its first byte leaves."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -59,7 +59,7 @@ class Export:
     wanted: Wanted
     members: int
     withheld: int
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes, None, None]
 
     @property
     def file_name(self) -> str:
@@ -150,7 +150,7 @@ def _parts(file: Any, mask: "np.ndarray") -> Iterator[Any]:
             yield table if kept.all() else table.filter(pa.array(kept))
 
 
-def _counted(pieces: Iterator[bytes], ended: _Ended) -> Iterator[bytes]:
+def _counted(pieces: Iterator[bytes], ended: _Ended) -> Generator[bytes, None, None]:
     size, whole = 0, False
     try:
         for piece in pieces:

@@ -1,12 +1,19 @@
 """What there is to see of audiences and of the audit log; whoever looks is written down there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from recsys.answers.audience.make import Shelf
+from recsys.answers.audience.pressure import live_audiences
+from recsys.answers.audience.preview import mask_of
+from recsys.answers.audience.shapes import AudiencePreview
 from recsys.answers.errors import UnknownError
 from recsys.answers.shapes import DESCRIBED
+from recsys.artifacts.publication import Publication
 from recsys.store import audiences as store
 from recsys.store import audit
 from recsys.store.audiences import AudienceVersion, Standing
@@ -195,6 +202,18 @@ def view_audience(shelf: Shelf, audience_id: str, *, who: Who, now: datetime) ->
         raise UnknownError("audience_id", f"{audience_id!r} is no audience")
     audit.record(shelf.engine, Line(now, who, Action.VIEW, audience_id, found[0].version))
     return detail(found, now)
+
+
+def others(shelf: Shelf, publication: Publication, now: datetime) -> "dict[str, np.ndarray]":
+    """Return whom each live audience is to reach, (members,) masks by the audiences' names."""
+    found = live_audiences(shelf.engine, shelf.root, now)
+    return {one.name: mask_of(publication, one.treated) for one in found}
+
+
+def log_preview(shelf: Shelf, told: AudiencePreview, asked: Mapping[str, Any], *, who: Who, now: datetime) -> None:
+    """Write down that members were previewed. asked: as JSON."""
+    shown = {"asked": dict(asked), "shown": len(told.sample)}
+    audit.record(shelf.engine, Line(now, who, Action.PREVIEW, "", members=told.count, told=shown))
 
 
 def end_audience(shelf: Shelf, audience_id: str, *, who: Who, now: datetime) -> AudienceDetail:

@@ -84,7 +84,7 @@ class TestPressure:
     def test_known_contacts_count(
         self, shelf: Shelf, publication: Publication, pressure: Pressure, left_out: int
     ) -> None:
-        version = make(shelf, publication, terms=Terms(pressure=pressure))
+        version = make(shelf, publication, terms={"pressure": pressure})
         assert version.draft.counts["contacted_often"] == left_out
         contacted = {member_id(n) for n in range(10)} if left_out else set()
         assert contacted.isdisjoint(row["member_id"] for row in members(shelf, version))
@@ -93,7 +93,7 @@ class TestPressure:
         self, shelf: Shelf, publication: Publication
     ) -> None:
         first = make(shelf, publication, "一", spec=LEAVING)
-        second = make(shelf, publication, "二", terms=Terms(pressure=Pressure(5, 1)))
+        second = make(shelf, publication, "二", terms={"pressure": Pressure(5, 1)})
         reached = {row["member_id"] for row in members(shelf, first) if row["arm"] == "treated"}
         assert second.draft.counts["contacted_often"] == len(reached) > 0
         assert reached.isdisjoint(row["member_id"] for row in members(shelf, second))
@@ -102,39 +102,39 @@ class TestPressure:
         self, shelf: Shelf, publication: Publication
     ) -> None:
         first = make(shelf, publication, "一", spec=LEAVING)
-        order = Order(name="二", spec=parse_spec(EVERYBODY), terms=Terms(pressure=Pressure(5, 1)))
+        order = Order(name="二", wanted=parse_spec(EVERYBODY), terms={"pressure": Pressure(5, 1)})
         later = create(shelf, publication, order, who=ANNA, now=NOW + timedelta(days=6))
         assert later.draft.counts["contacted_often"] == 0
         end(shelf.engine, later.draft.audience_id, NOW)
         end(shelf.engine, first.draft.audience_id, NOW)
-        third = make(shelf, publication, "三", terms=Terms(pressure=Pressure(5, 1)))
+        third = make(shelf, publication, "三", terms={"pressure": Pressure(5, 1)})
         assert third.draft.counts["contacted_often"] == 0
 
     def test_a_contact_that_is_known_by_now_is_not_counted_beside_its_audience(
         self, shelf: Shelf, publication: Publication
     ) -> None:
         before = NOW - timedelta(days=10)
-        order = Order(name="一", spec=parse_spec(EVERYBODY), terms=Terms(hold_out=0, pressure=None))
+        order = Order(name="一", wanted=parse_spec(EVERYBODY), terms={"hold_out": 0.0, "pressure": None})
         create(shelf, publication, order, who=ANNA, now=before)
-        twice = make(shelf, publication, "二", terms=Terms(pressure=Pressure(14, 2)))
+        twice = make(shelf, publication, "二", terms={"pressure": Pressure(14, 2)})
         assert twice.draft.counts["contacted_often"] == 0
-        once = make(shelf, publication, "三", terms=Terms(pressure=Pressure(14, 1)))
+        once = make(shelf, publication, "三", terms={"pressure": Pressure(14, 1)})
         assert once.draft.counts["members"] == 0
 
     def test_an_audience_does_not_press_on_its_own_next_version(self, shelf: Shelf, publication: Publication) -> None:
-        first = make(shelf, publication, terms=Terms(pressure=Pressure(5, 1)))
+        first = make(shelf, publication, terms={"pressure": Pressure(5, 1)})
         order = Order(audience_id=first.draft.audience_id)
         again = create(shelf, publication, order, who=ANNA, now=NOW)
         assert again.draft.counts == first.draft.counts
 
 
 def test_the_next_version_asks_the_same_and_holds_out_the_same(shelf: Shelf, publication: Publication) -> None:
-    first = make(shelf, publication, spec=LEAVING, terms=Terms(hold_out=0.2, pressure=None, live_days=3))
+    first = make(shelf, publication, spec=LEAVING, terms={"hold_out": 0.2, "pressure": None, "live_days": 3})
     again = create(shelf, publication, Order(audience_id=first.draft.audience_id), who=ANNA, now=NOW)
     assert again.version == 2
     assert members(shelf, again) == members(shelf, first)
     assert again.draft.asked == first.draft.asked
-    changed = Order(audience_id=first.draft.audience_id, spec=parse_spec(EVERYBODY), terms=ALL_OF_THEM)
+    changed = Order(audience_id=first.draft.audience_id, wanted=parse_spec(EVERYBODY), terms=ALL_OF_THEM)
     third = create(shelf, publication, changed, who=ANNA, now=NOW)
     assert (third.version, third.draft.counts["members"]) == (3, MEMBERS - 1)
     assert members(shelf, first)[0] == members(shelf, again)[0]
@@ -152,10 +152,10 @@ def test_what_is_wrong_with_an_order_is_named_and_nothing_is_made(shelf: Shelf, 
     spec = parse_spec(EVERYBODY)
     first = make(shelf, publication)
     wrong = {
-        "name": [Order(spec=spec), Order(name=" ", spec=spec), Order(name="x" * 81, spec=spec)],
-        "name ": [Order(name="x", audience_id=first.draft.audience_id), Order(name="流失", spec=spec)],
+        "name": [Order(wanted=spec), Order(name=" ", wanted=spec), Order(name="x" * 81, wanted=spec)],
+        "name ": [Order(name="x", audience_id=first.draft.audience_id), Order(name="流失", wanted=spec)],
         "rule": [Order(name="x")],
-        "template": [Order(name="x", spec=parse_spec({"template": "no-such"}))],
+        "template": [Order(name="x", wanted=parse_spec({"template": "no-such"}))],
         "audience_id": [Order(audience_id="no-such")],
     }
     for field, orders in wrong.items():

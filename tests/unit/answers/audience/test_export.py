@@ -10,7 +10,7 @@ import pytest
 
 from recsys.answers.audience.export import Export, Part, Wanted, begin_export, find_version
 from recsys.answers.audience.formats import Format
-from recsys.answers.audience.make import Shelf, Terms
+from recsys.answers.audience.make import Shelf
 from recsys.answers.audience.package import place_of
 from recsys.answers.errors import UnknownError
 from recsys.artifacts.publication import Publication
@@ -21,7 +21,7 @@ from recsys.store.audit import Action, lines
 from tests.audiences import ANNA, NOW, make, members
 
 NOBODY = np.empty(0, np.uint64)
-HALVES = Terms(hold_out=0.5, pressure=None)
+HALVES = {"hold_out": 0.5, "pressure": None}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_an_export_is_logged_before_its_first_byte_and_told_when_it_is_left(
     export = begin(shelf, version, Format.CSV, Part.TREATED)
     assert logged(shelf)[0][0] is Action.EXPORT
     first = next(export.chunks)
-    export.chunks.close()  # type: ignore[attr-defined]
+    export.chunks.close()
     action, count, told = logged(shelf)[0]
     assert (action, count, told["whole"], told["bytes"]) == (Action.EXPORTED, None, False, len(first))
 
