@@ -136,7 +136,8 @@ class RuleOracle:
     @property
     def products(self) -> dict[str, Row]:
         def listed() -> dict[str, Row]:
-            return {row["product_id"]: row for row in self.content.products.to_dict("records")}
+            rows = [dict(zip(self.content.products, row, strict=True)) for row in self.content.products.to_numpy()]
+            return {row["product_id"]: row for row in rows}
 
         found: dict[str, Row] = self.cached("products", listed)
         return found
@@ -159,8 +160,8 @@ class RuleOracle:
 
     def grouped(self, frame: pd.DataFrame) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
-        for one in frame.astype(object).where(frame.notna(), None).to_dict("records"):
-            row = {str(name): value for name, value in one.items()}
+        for one in frame.to_dict("records"):
+            row = {str(name): None if missing(value) else value for name, value in one.items()}
             if row.get("need_ends_day", 0) is None:
                 row["need_ends_day"] = math.inf
             found.setdefault(row["member_id"], []).append(row)

@@ -37,12 +37,14 @@ def random_shop(seed: int) -> Content:
         return pd.DataFrame({"day": AS_OF.number - ago, "member_id": names, "product_id": products, "hour": 9})
 
     made, contacts, events = content(seed=seed), facts(400), facts(900)
-    products = made.products.assign(subcategory=[(None, "kind 甲", "kind 乙")[n % 3] for n in range(PRODUCTS)])
+    products = made.products.assign(
+        subcategory=np.array([None, "kind 甲", "kind 乙"], dtype=object)[np.arange(PRODUCTS) % 3]
+    )
     events["type"] = rng.choice(TYPES, len(events))
     events.loc[events["type"] == "search", "product_id"] = None
     return dataclasses.replace(
         made,
-        products=products.assign(brand=[None if n == 9 else f"brand {n % 4}" for n in range(PRODUCTS)]),
+        products=products.assign(brand=made.products["brand"].mask(made.products["product_id"] == product_id(9), None)),
         purchases=facts(1500).assign(quantity=1.0, amount=2.0).drop_duplicates(["day", "member_id", "product_id"]),
         events=events,
         contacts=contacts.drop(columns=["product_id", "hour"]).assign(
@@ -80,7 +82,7 @@ def bounds(low: float, high: float) -> st.SearchStrategy[Data]:
     return st.one_of(st.just({}), number.map(lambda n: {"min": n}), number.map(lambda n: {"max": n}), both)
 
 
-counts = st.one_of(
+counts: st.SearchStrategy[Data] = st.one_of(
     st.just({}),
     st.integers(0, 4).map(lambda n: {"min": n}),
     st.integers(0, 4).map(lambda n: {"max": n}),

@@ -68,7 +68,7 @@ class _Policy:
     when_likely: Benefit = Benefit.REMINDER
 
 
-_COUPONS = (Benefit.COUPON,) * 5
+_PLAIN = _Policy((Benefit.COUPON, Benefit.COUPON, Benefit.POINTS, Benefit.REMINDER, Benefit.REMINDER))
 _POLICIES: Mapping[Scenario, _Policy] = {
     Scenario.REPURCHASE: _Policy(
         (Benefit.COUPON, Benefit.COUPON, Benefit.POINTS, Benefit.REMINDER, Benefit.REMINDER), likely=0.7
@@ -81,13 +81,12 @@ _POLICIES: Mapping[Scenario, _Policy] = {
         likely=0.5,
         when_likely=Benefit.POINTS,
     ),
-    Scenario.PROMOTION: _Policy(_COUPONS),
+    Scenario.PROMOTION: _Policy((Benefit.COUPON, Benefit.COUPON, Benefit.COUPON, Benefit.COUPON, Benefit.COUPON)),
     Scenario.CROSS_SELL: _Policy(
         (Benefit.COUPON, Benefit.ADD_ON, Benefit.ADD_ON, Benefit.REMINDER, Benefit.ADD_ON),
     ),
-    Scenario.RULE: _Policy(
-        (Benefit.COUPON, Benefit.COUPON, Benefit.POINTS, Benefit.REMINDER, Benefit.REMINDER),
-    ),
+    Scenario.RULE: _PLAIN,
+    Scenario.LOOKALIKE: _PLAIN,
 }
 _CODES = tuple(Benefit)
 

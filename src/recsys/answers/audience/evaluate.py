@@ -21,7 +21,7 @@ from recsys.answers.audience.rule import (
     Segmented,
     Tagged,
 )
-from recsys.answers.audience.scores import category_rows, chosen, scored
+from recsys.answers.audience.scores import Scores, categories_mask, chosen
 from recsys.answers.errors import UnknownError
 from recsys.artifacts.facts import DayFacts
 from recsys.artifacts.publication import Publication
@@ -29,18 +29,20 @@ from recsys.artifacts.tagging.spec import Kind
 from recsys.core.errors import RequestError
 
 
-def members(publication: Publication, rule: Rule, at: str = "rule") -> "np.ndarray":
+def members(publication: Publication, rule: Rule, at: str = "rule", *, scores: Scores | None = None) -> "np.ndarray":
     """(members,) whom the rule takes; members who opted out have no row and are never among them.
 
-    at: how the rule is called in errors. `UnknownError` names the node whose tag, segment, part, category, brand,
-    product, channel or campaign is not there; `RequestError` the node that asks a tag for what it cannot tell.
+    at: how the rule is called in errors. scores: those of the publication that were worked out before.
+    `UnknownError` names the node whose tag, segment, part, category, brand, product, channel or campaign is not there;
+    `RequestError` the node that asks a tag for what it cannot tell.
     """
-    return _Evaluation(publication).take(rule, at)
+    return _Evaluation(publication, scores or Scores(publication)).take(rule, at)
 
 
 @dataclass(frozen=True)
 class _Evaluation:
     publication: Publication
+    scores: Scores
 
     def take(self, rule: Rule, at: str) -> "np.ndarray":
         match rule:
@@ -70,7 +72,7 @@ class _Evaluation:
             case Did():
                 return self._did(rule, at)
             case Score():
-                return chosen(rule, scored(self.publication, rule, at).values)
+                return chosen(rule, self.scores.of(rule, at).values)
             case Contacted():
                 return self._contacted(rule, at)
 
@@ -111,15 +113,14 @@ class _Evaluation:
         return np.isin(column.values, places)
 
     def _bought(self, rule: Bought, at: str) -> "np.ndarray":
-        facts = self.publication.facts.purchases
         wanted = self._goods(rule.goods, f"{at}.bought") if rule.goods else None
-        return self._between(rule, self._days(facts, rule.days, wanted))
+        return self._on_days(rule, self.publication.facts.purchases, wanted)
 
     def _did(self, rule: Did, at: str) -> "np.ndarray":
         facts = self.publication.facts
         wanted = self._goods(rule.goods, f"{at}.of") if rule.goods else None
         if rule.event == VISIT:
-            return self._between(rule, self._days(facts.events, rule.days, wanted))
+            return self._on_days(rule, facts.events, wanted)
         code = facts.event_types.index(rule.event) if rule.event in facts.event_types else None
         counts = np.zeros(len(self.publication.members), dtype=np.int64)
         if code is not None:
@@ -152,8 +153,8 @@ class _Evaluation:
         taken = np.ones(len(publication.products) + 1, dtype=np.bool_)
         taken[-1] = False
         if goods.categories:
-            rows = category_rows(publication, goods.categories, f"{at}.category")
-            taken[:-1] &= np.isin(publication.product_category, rows)
+            wanted = categories_mask(publication, goods.categories, f"{at}.category")
+            taken[:-1] &= wanted[publication.product_category]
         if goods.subcategories:
             taken[:-1] &= _named(publication, goods.subcategories, f"{at}.subcategory")
         if goods.brands:
@@ -169,19 +170,20 @@ class _Evaluation:
             taken &= own
         return taken
 
-    def _days(self, facts: DayFacts, days: int, wanted: "np.ndarray | None") -> "np.ndarray":
-        """(members,) on how many of the last days there is a fact with such a product, or any fact; a day at a time, as
-        a member's facts of one day stand together.
+    def _on_days(self, rule: Bought | Did, facts: DayFacts, wanted: "np.ndarray | None") -> "np.ndarray":
+        """(members,) by on how many of the last days there is a fact with such a product, or any fact; a day at a time,
+        as a member's facts of one day stand together.
         """
-        counts = np.zeros(len(self.publication.members), dtype=np.int32)
-        starts = facts.start[max(0, facts.days - days) :].tolist()
-        for low, high in pairwise(starts):
+        counts = np.zeros(len(self.publication.members), dtype=np.int16)
+        for low, high in pairwise(facts.start[max(0, facts.days - rule.days) :].tolist()):
             who = facts.member[low:high]
             if wanted is not None:
                 who = who[_of(wanted, facts.columns["product"][low:high])]
-            if len(who):
+            if rule.least <= 1 and not rule.most:
+                counts[who] = 1
+            elif len(who):
                 counts[who[np.concatenate([[True], who[1:] != who[:-1]])]] += 1
-        return counts
+        return self._between(rule, counts)
 
     def _between(self, rule: Bought | Did | Contacted, counts: "np.ndarray") -> "np.ndarray":
         taken = counts >= rule.least

@@ -11,6 +11,9 @@ from recsys.artifacts.publication_columns import Ragged
 SHOWN = 3
 """So many products are recommended to a member of an audience."""
 
+HEAD = 12
+"""So many of a list's products are looked at before the whole list is."""
+
 AT_ONCE = 65_536
 """Members whose lists are looked through at once."""
 
@@ -28,26 +31,28 @@ class Needs:
     days: "np.ndarray"
 
 
-def next_needs(publication: Publication, rows: "np.ndarray", categories: list[int], *, within: int) -> Needs:
-    """Find each member's likeliest purchase in these categories, in all when none is given; needs that ended are none.
+def next_needs(publication: Publication, rows: "np.ndarray", wanted: "np.ndarray | None", *, within: int) -> Needs:
+    """Find each member's likeliest purchase; needs that ended are none.
 
-    rows: (n,) members. within: 7, 14 or 28.
+    rows: (n,) members. wanted: (categories,) in which; None = in all. within: 7, 14 or 28.
     """
     pairs = publication.repurchase
     at, owner = gathered(pairs, rows)
     taken = lasting(publication)[at]
-    if categories:
-        taken &= np.isin(pairs.other[at], categories)
+    if wanted is not None:
+        taken &= wanted[pairs.other[at]]
     at, owner = at[taken], owner[taken]
     category = np.full(len(rows), -1, dtype=np.int32)
     chance, days = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if len(at):
         chances = pairs.columns[f"p{within}"][at]
-        order = np.lexsort((-chances, owner))
-        first = order[np.concatenate([[True], np.diff(owner[order]) > 0])]
-        who, where = owner[first], at[first]
+        first = np.flatnonzero(np.concatenate([[True], owner[1:] != owner[:-1]]))
+        best = np.maximum.reduceat(chances, first)
+        top = np.flatnonzero(chances == np.repeat(best, np.diff([*first.tolist(), len(at)])))
+        top = top[np.concatenate([[True], owner[top[1:]] != owner[top[:-1]]])]
+        who, where = owner[top], at[top]
         category[who] = pairs.other[where]
-        chance[who] = chances[first]
+        chance[who] = best
         days[who] = pairs.columns["median_days"][where]
     return Needs(category, chance, days)
 
@@ -64,24 +69,39 @@ def shown(
     for start in range(0, len(rows), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         own = None if category is None else category[part]
-        found[part] = _from_lists(publication, lists, rows[part], allowed, own)
+        found[part] = _from_lists(publication, lists, rows[part], allowed, own, most=HEAD)
+        short = np.flatnonzero(found[part][:, -1] < 0)
+        found[start + short] = _from_lists(
+            publication, lists, rows[part][short], allowed, None if own is None else own[short]
+        )
         _fill(publication, found[part], allowed, own)
     return found
 
 
-def gathered(pairs: Ragged, rows: "np.ndarray") -> tuple["np.ndarray", "np.ndarray"]:
-    """Return the positions of the rows' pairs, in the order of rows, and for each the place of its row in `rows`."""
+def gathered(pairs: Ragged, rows: "np.ndarray", most: int | None = None) -> tuple["np.ndarray", "np.ndarray"]:
+    """Return the positions of the rows' pairs, in the order of rows, and for each the place of its row in `rows`.
+
+    most: so many of each row's first pairs; None = all.
+    """
     starts = pairs.start[rows]
     lengths = pairs.start[rows + 1] - starts
+    if most is not None:
+        lengths = np.minimum(lengths, most)
     owner = np.repeat(np.arange(len(rows)), lengths)
     before = np.cumsum(lengths) - lengths
     return np.arange(len(owner)) + np.repeat(starts - before, lengths), owner
 
 
 def _from_lists(
-    publication: Publication, lists: Ragged, rows: "np.ndarray", allowed: "np.ndarray", category: "np.ndarray | None"
+    publication: Publication,
+    lists: Ragged,
+    rows: "np.ndarray",
+    allowed: "np.ndarray",
+    category: "np.ndarray | None",
+    *,
+    most: int | None = None,
 ) -> "np.ndarray":
-    at, owner = gathered(lists, rows)
+    at, owner = gathered(lists, rows, most)
     products = lists.other[at]
     fits = allowed[products]
     if category is not None:

@@ -10,7 +10,7 @@ from recsys.answers.audience.benefits import Benefit, benefits
 from recsys.answers.audience.needs import Needs, next_needs, shown
 from recsys.answers.audience.pick import Picked, Plan
 from recsys.answers.audience.scenario import Scenario
-from recsys.answers.audience.scores import category_rows
+from recsys.answers.audience.scores import categories_mask
 from recsys.answers.audience.why import whys
 from recsys.artifacts.publication import Publication
 
@@ -31,7 +31,7 @@ def offers(publication: Publication, plan: Plan, picked: Picked) -> Mapping[str,
     benefit: a `Benefit` value, by the scenario's stated rules.
     """
     rows = picked.rows
-    due_in = category_rows(publication, plan.laid.due_in, "category")
+    due_in = categories_mask(publication, plan.laid.due_in, "category") if plan.laid.due_in else None
     needs = next_needs(publication, rows, due_in, within=plan.by.within or 28)
     found = whys(publication, plan, rows, needs)
     benefit = benefits(publication, plan.scenario, rows, needs.chance)
@@ -55,8 +55,7 @@ def _products(publication: Publication, plan: Plan, rows: "np.ndarray", needs: N
         return np.full((len(rows), 1), _NO_PRODUCT if own is None else own)
     allowed = publication.sellable.copy()
     if plan.laid.about:
-        about = category_rows(publication, plan.laid.about, "category")
-        allowed &= np.isin(publication.product_category, about)
+        allowed &= categories_mask(publication, plan.laid.about, "category")[publication.product_category]
     if plan.scenario is Scenario.CROSS_SELL:
         return shown(publication, publication.discovery, rows, allowed, None)
     category = needs.category if plan.scenario is Scenario.REPURCHASE else None

@@ -8,7 +8,7 @@ import numpy as np
 from recsys.answers.audience.evaluate import members
 from recsys.answers.audience.rule import AllOf, AnyOf, Rule, Score
 from recsys.answers.audience.scenario import Scenario
-from recsys.answers.audience.scores import Scored, scored
+from recsys.answers.audience.scores import Scored, Scores
 from recsys.answers.audience.spec import Spec
 from recsys.answers.audience.templates import TEMPLATES, Laid
 from recsys.artifacts.publication import Publication
@@ -48,7 +48,8 @@ class Fitting:
     @classmethod
     def of(cls, publication: Publication, plan: Plan) -> Self:
         """Evaluate a plan's rule; errors as of `members`."""
-        return cls(members(publication, plan.rule), scored(publication, plan.by, "by"))
+        scores = Scores(publication)
+        return cls(members(publication, plan.rule, scores=scores), scores.of(plan.by, "by"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,6 @@ def highest(rows: "np.ndarray", values: "np.ndarray", n: int) -> "np.ndarray":
 def _first_score(rule: Rule) -> Score | None:
     """Return the first score that a rule asks for, without its bounds; what it rules out does not count."""
     if isinstance(rule, Score):
-        return Score(rule.task, rule.categories, rule.product_id, rule.within)
+        return rule.bare()
     inner = rule.rules if isinstance(rule, AllOf | AnyOf) else ()
     return next((found for one in inner if (found := _first_score(one)) is not None), None)

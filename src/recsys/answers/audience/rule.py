@@ -106,6 +106,10 @@ class Score:
     high: float | None = None
     top_share: float | None = None
 
+    def bare(self) -> "Score":
+        """Return it without its bounds."""
+        return Score(self.task, self.categories, self.product_id, self.within)
+
 
 @dataclass(frozen=True, slots=True)
 class Contacted:
@@ -150,10 +154,10 @@ def to_data(rule: Rule) -> dict[str, Any]:
 def _leaf(rule: Leaf) -> dict[str, Any]:
     match rule:
         case Tagged():
-            bounds = _given(min=rule.low, max=rule.high)
-            return {"tag": rule.tag, **_given(**{"is": list(rule.values)}), **bounds, **_given(unknown=rule.unknown)}
+            asked = {"is": list(rule.values), "min": rule.low, "max": rule.high, "unknown": rule.unknown}
+            return {"tag": rule.tag, **_given(**asked)}
         case Segmented():
-            return {"segment": rule.segment, "is": list(rule.values), **_given(unknown=rule.unknown)}
+            return {"segment": rule.segment, **_given(**{"is": list(rule.values)}, unknown=rule.unknown)}
         case Bought():
             return {"bought": goods_data(rule.goods), **_window(rule)}
         case Did():

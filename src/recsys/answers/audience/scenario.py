@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Scenario(StrEnum):
-    """The occasions that templates exist for; `RULE` = none of them, the audience is a rule's."""
+    """The occasions that templates exist for; `RULE` = none, the audience is a rule's; `LOOKALIKE` = none, a list's."""
 
     REPURCHASE = "repurchase_reminder"
     NEW_PRODUCT = "new_product_trial"
@@ -12,3 +12,4 @@ class Scenario(StrEnum):
     PROMOTION = "price_promotion"
     CROSS_SELL = "cross_sell"
     RULE = "rule"
+    LOOKALIKE = "lookalike"

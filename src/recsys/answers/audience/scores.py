@@ -31,8 +31,23 @@ class Scored:
 
 
 def scored(publication: Publication, score: Score, at: str = "score") -> Scored:
-    """Look a score up; `UnknownError` names the node when the category or product is not there."""
+    """Look a score up; `UnknownError` names the node when its category or product is not there."""
     return _OF[score.task](publication, score, at)
+
+
+class Scores:
+    """The scores of a publication that a rule and what orders it ask for, each worked out once."""
+
+    def __init__(self, publication: Publication) -> None:
+        self.publication = publication
+        self.known: dict[Score, Scored] = {}
+
+    def of(self, score: Score, at: str) -> Scored:
+        """Look a score up, whatever its bounds; errors as of `scored`."""
+        bare = score.bare()
+        if bare not in self.known:
+            self.known[bare] = scored(self.publication, score, at)
+        return self.known[bare]
 
 
 def chosen(score: Score, values: "np.ndarray") -> "np.ndarray":
@@ -82,7 +97,7 @@ def _repurchase(publication: Publication, score: Score, at: str) -> Scored:
         raise RequestError(f"{at}.within", "is none of 7, 14, 28")
     taken = lasting(publication)
     if score.categories:
-        taken &= np.isin(pairs.other, category_rows(publication, score.categories, f"{at}.category"))
+        taken &= categories_mask(publication, score.categories, f"{at}.category")[pairs.other]
     return Scored(name, _best(pairs, pairs.columns[name], taken), "repurchase", days=score.within or 14)
 
 
@@ -97,8 +112,8 @@ def _discovery(publication: Publication, score: Score, at: str) -> Scored:
     pairs = publication.discovery
     taken = np.ones(len(pairs.other), dtype=np.bool_)
     if score.categories:
-        rows = category_rows(publication, score.categories, f"{at}.category")
-        taken &= np.isin(publication.product_category, rows)[pairs.other]
+        wanted = categories_mask(publication, score.categories, f"{at}.category")
+        taken &= wanted[publication.product_category][pairs.other]
     if score.product_id is not None:
         taken &= pairs.other == _product(publication, score, at)
     days = publication.horizons.get("recommend")
@@ -127,13 +142,15 @@ def lasting(publication: Publication) -> "np.ndarray":
     return np.asarray(~(publication.repurchase.columns["need_ends_day"] <= publication.as_of.number))
 
 
-def category_rows(publication: Publication, names: tuple[str, ...], at: str) -> list[int]:
-    """Return the rows of categories; `UnknownError` names the first that is not there."""
-    rows = [publication.category_row(name) for name in names]
-    for place, row in enumerate(rows):
+def categories_mask(publication: Publication, names: tuple[str, ...], at: str) -> "np.ndarray":
+    """(categories,) which are named; `UnknownError` names the first that is not there."""
+    mask = np.zeros(len(publication.categories), dtype=np.bool_)
+    for place, name in enumerate(names):
+        row = publication.category_row(name)
         if row is None:
-            raise UnknownError(f"{at}.{place}", f"{names[place]!r} is no known category")
-    return [row for row in rows if row is not None]
+            raise UnknownError(f"{at}.{place}", f"{name!r} is no known category")
+        mask[row] = True
+    return mask
 
 
 def _product(publication: Publication, score: Score, at: str) -> int:
@@ -146,10 +163,8 @@ def _product(publication: Publication, score: Score, at: str) -> int:
 def _best(pairs: Ragged, values: "np.ndarray", taken: "np.ndarray") -> "np.ndarray":
     """Return (groups,) the highest value of each group's pairs that are taken, NaN where none is."""
     best = np.full(len(pairs.start) - 1, np.nan)
-    at = np.flatnonzero(taken)
-    if not len(at):
-        return best
-    groups = pairs.groups(at)
-    first = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
-    best[groups[first]] = np.maximum.reduceat(values[at].astype(np.float64), first)
+    groups = np.flatnonzero(pairs.start[1:] > pairs.start[:-1])
+    if len(groups):
+        highest = np.maximum.reduceat(np.where(taken, values, -np.inf), pairs.start[groups])
+        best[groups] = np.where(np.isneginf(highest), np.nan, highest)
     return best

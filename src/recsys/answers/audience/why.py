@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,13 +12,14 @@ from recsys.answers.audience.describe import describe
 from recsys.answers.audience.evaluate import members
 from recsys.answers.audience.needs import Needs
 from recsys.answers.audience.pick import Plan
-from recsys.answers.audience.rule import VISIT, Bought, Did, Goods, Segmented
+from recsys.answers.audience.rule import VISIT, Did, Goods, Segmented
 from recsys.answers.audience.scenario import Scenario
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import FACT_DAYS, Tag
+from recsys.artifacts.publication_content import Tag
 
 BROWSED_DAYS = 14
 LIKELY = 0.5
+FEW = 100
 
 
 class Because(StrEnum):
@@ -45,6 +47,8 @@ class Because(StrEnum):
     """Buys in one category and never did in the other."""
     RULE = "rule"
     """The rule takes the member."""
+    ALIKE = "alike"
+    """Like the members of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +100,32 @@ def _tries(publication: Publication, plan: Plan, rows: "np.ndarray", _: Needs) -
         Why(Because.LAUNCH_FAN, "喜欢尝试新品", "fond of launches"),
         Why(Because.PREDICTED, "预测为最可能尝试的会员之一", "predicted to be among the likeliest to try it"),
     )
-    holds = [
-        np.zeros(len(rows), dtype=np.bool_) if goods is None else members(publication, Bought(goods, FACT_DAYS))[rows]
-        for goods in (
-            None if brand is None else Goods(brands=(brand,)),
-            None if category is None else Goods(categories=(category,)),
-        )
-    ]
+    of_brand = np.zeros(len(publication.products), dtype=np.bool_)
+    of_category = of_brand.copy()
+    if row is not None:
+        own = int(publication.product_brand[row])
+        of_brand = (publication.product_brand == own) & (own >= 0)
+        of_category = publication.product_category == publication.product_category[row]
+    holds = _bought(publication, rows, np.stack([of_brand, of_category]))
     fan = (publication.tag_bits[rows] >> tuple(Tag).index(Tag.LAUNCH_FAN) & 1).astype(np.bool_)
     return _first(told, (*holds, fan), len(rows))
+
+
+def _bought(publication: Publication, rows: "np.ndarray", wanted: "np.ndarray") -> "np.ndarray":
+    """(k, n) whether members bought one of each of k sets of products in the days that are kept.
+
+    wanted: (k, products). A few members are looked up one by one.
+    """
+    facts = publication.facts.purchases
+    products = facts.columns["product"]
+    if len(rows) <= FEW:
+        found = [wanted[:, products[facts.of_member(row)]].any(axis=1) for row in rows.tolist()]
+        return np.array(found, dtype=np.bool_).reshape(-1, len(wanted)).T
+    every = np.zeros((len(wanted), len(publication.members)), dtype=np.bool_)
+    for low, high in pairwise(facts.start.tolist()):
+        for own, of in zip(every, wanted, strict=True):
+            own[facts.member[low:high][of[products[low:high]]]] = True
+    return np.asarray(every[:, rows])
 
 
 def _returns(publication: Publication, plan: Plan, rows: "np.ndarray", needs: Needs) -> Whys:
@@ -151,6 +172,11 @@ def _ruled(publication: Publication, plan: Plan, rows: "np.ndarray", _: Needs) -
     return Whys((Why(Because.RULE, words.zh, words.en),), np.zeros(len(rows), dtype=np.int64))
 
 
+def _alike(_: Publication, __: Plan, rows: "np.ndarray", ___: Needs) -> Whys:
+    told = (Why(Because.ALIKE, "与名单中的会员相似", "like the members of the list"),)
+    return Whys(told, np.zeros(len(rows), dtype=np.int64))
+
+
 def _first(told: tuple[Why, ...], holds: tuple["np.ndarray", ...], n: int) -> Whys:
     """Take the first reason that holds; the last one of all needs no ground."""
     return Whys(
@@ -165,4 +191,5 @@ _OF: Mapping[Scenario, Callable[[Publication, Plan, "np.ndarray", Needs], Whys]]
     Scenario.PROMOTION: _discounts,
     Scenario.CROSS_SELL: _discovers,
     Scenario.RULE: _ruled,
+    Scenario.LOOKALIKE: _alike,
 }
