@@ -1,7 +1,7 @@
 """Which members a rule takes, worked out slowly over the tables a publication was made from, one member at a time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,11 @@ Row = dict[str, Any]
 
 def missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def plain(row: Mapping[Hashable, Any]) -> Row:
+    """A row by column name, with None for what is missing."""
+    return {str(name): None if missing(value) else value for name, value in row.items()}
 
 
 @dataclass
@@ -136,8 +141,7 @@ class RuleOracle:
     @property
     def products(self) -> dict[str, Row]:
         def listed() -> dict[str, Row]:
-            rows = [dict(zip(self.content.products, row, strict=True)) for row in self.content.products.to_numpy()]
-            return {row["product_id"]: row for row in rows}
+            return {str(row["product_id"]): plain(row) for row in self.content.products.to_dict("records")}
 
         found: dict[str, Row] = self.cached("products", listed)
         return found
@@ -160,11 +164,10 @@ class RuleOracle:
 
     def grouped(self, frame: pd.DataFrame) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
-        for one in frame.to_dict("records"):
-            row = {str(name): None if missing(value) else value for name, value in one.items()}
+        for row in map(plain, frame.to_dict("records")):
             if row.get("need_ends_day", 0) is None:
                 row["need_ends_day"] = math.inf
-            found.setdefault(row["member_id"], []).append(row)
+            found.setdefault(str(row["member_id"]), []).append(row)
         return found
 
     def cached(self, name: str, make: Callable[[], Any]) -> Any:
