@@ -24,7 +24,7 @@ from recsys.store.audit import Action, Line, Who, record
 
 kernels: Any = pa.compute
 
-PART_ROWS = 65_536
+PART_ROWS = 16_384
 PIECE_BYTES = 1 << 20
 
 _log = logging.getLogger("recsys.answers")
