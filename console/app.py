@@ -5,13 +5,25 @@ from pathlib import Path
 import httpx
 from nicegui import app, ui
 
-from console.pages import audience, audiences, card, login, member, models, overview, placements, segments
+from console.pages import (
+    audience,
+    audience_new,
+    audiences,
+    audit,
+    card,
+    login,
+    member,
+    models,
+    overview,
+    placements,
+    segments,
+)
 from console.people import People
 from console.settings import Settings
 from console.site import Site
 from console.words import read_catalogue
 
-PAGES = (login, overview, member, card, audiences, audience, segments, placements, models)
+PAGES = (login, overview, member, card, audiences, audience_new, audience, audit, segments, placements, models)
 
 
 def run(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from nicegui import ui
 from starlette.responses import RedirectResponse
 
 from console.api import ApiError, Record, part
+from console.pages.alike_form import AlikeForm
 from console.pages.audience_preview import Preview
 from console.pages.rule_editor import RuleEditor
 from console.pages.rule_leaves import SCORES, Names
@@ -15,7 +16,7 @@ from console.parts import box, hint, text
 from console.shell import complain, fill, panel, shell, soon
 from console.site import Site, Visit, to_login
 
-WAYS = ("scenario", "rule")
+WAYS = ("scenario", "rule", "alike")
 TERMS: Record = {"hold_out": 0.1, "pressure": {"days": 14, "most": 2}, "live_days": 14}
 FIRST_RULE: Record = {"all": [{"score": "churn", "min": 0.5}]}
 
@@ -79,12 +80,14 @@ class Maker:
         """Return what is asked by; None = it is not whole yet."""
         if self.way == "scenario":
             return self.form.spec
+        if self.way == "alike":
+            return self.alike.spec
         spec: Record = {"rule": self.editor.rule}
         return spec | {"by": {"score": self.by}} if self.by else spec
 
     def _definition(self) -> None:
         words = self.words
-        with ui.tabs().props("align=left dense no-caps") as tabs:
+        with ui.tabs().props("align=left dense no-caps breakpoint=0") as tabs:
             made = {way: ui.tab(way, label=words(f"audience.by_{way}")).props(f'data-test="by-{way}"') for way in WAYS}
         self.panels = ui.tab_panels(tabs, value=made["scenario"], animated=False)
         with self.panels:
@@ -107,6 +110,8 @@ class Maker:
                     ui.button(words("audience.as_rule"), icon="content_copy", on_click=self._as_rule).props(
                         "flat dense no-caps"
                     )
+            with ui.tab_panel(made["alike"]).classes("stack"):
+                self.alike = AlikeForm(words, self._changed)
         self.panels.on_value_change(lambda event: self._turn(str(event.value)))
 
     def _terms(self) -> None:
@@ -151,6 +156,9 @@ class Maker:
             self.editor.take(FIRST_RULE)
             if "template" in spec:
                 self.form.take(spec["template"], spec["answers"])
+            if "lookalike" in spec:
+                self.alike.take(spec["lookalike"])
+                self.panels.set_value("alike")
         self.preview.again()
         self.preview.threshold = spec.get("threshold")
 
@@ -180,6 +188,8 @@ class Maker:
         self.editor.take(told["rule"])
 
     def _blame(self, field: str, rule: str) -> bool:
+        if self.way == "alike":
+            return False
         return self.form.blame(field, rule) if self.way == "scenario" else self.editor.blame(field, rule)
 
     def _forgive(self) -> None:

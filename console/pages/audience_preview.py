@@ -7,6 +7,7 @@ from nicegui import ui
 
 from console import charts
 from console.api import ApiError, Record, part
+from console.pages.alike_preview import show_alike
 from console.parts import box, chart, chip, facts, table, text, tile
 from console.shell import bones, empty, panel, trouble
 from console.site import Visit
@@ -63,11 +64,11 @@ class Preview:
         if number_of_this != self._asked:
             return
         if spec is None:
-            self._say(lambda: empty(self._words("preview.not_whole"), "edit_note"))
+            self._say(lambda: empty(self._words("preview.first"), "groups"))
             return
         waiting = asyncio.get_running_loop().call_later(REST, self._say, bones)
         try:
-            told = await self._visit.api.post("/audiences/preview", spec | {"sample": SAMPLE})
+            told, show = await self._told(spec)
         except ApiError as error:
             self._failed(error, number_of_this)
             return
@@ -75,7 +76,14 @@ class Preview:
             waiting.cancel()
         if number_of_this == self._asked:
             self._forgive()
-            self._say(lambda: self._show(told))
+            self._say(lambda: show(told))
+
+    async def _told(self, spec: Record) -> tuple[Record, Callable[[Record], None]]:
+        api = self._visit.api
+        if "lookalike" in spec:
+            asked = {**spec["lookalike"], "shown": SAMPLE}
+            return await api.post("/audiences/lookalike", asked), lambda told: show_alike(self._words, told)
+        return await api.post("/audiences/preview", spec | {"sample": SAMPLE}), self._show
 
     def _failed(self, error: ApiError, number_of_this: int) -> None:
         if number_of_this != self._asked:

@@ -24,6 +24,7 @@ def register(site: Site) -> None:
             with box("title-row"):
                 text("h1", visit.words("pages.audiences"))
                 box("grow")
+                ui.link(visit.words("audit.title"), "/audit").props('data-test="to-audit"')
                 new = ui.button(
                     visit.words("audience.new"), icon="add", on_click=lambda: ui.navigate.to("/audiences/new")
                 )

@@ -91,7 +91,7 @@ def _show(visit: Visit, known: Known) -> None:
             empty(words("member.opted_out"), "visibility_off")
         return
     _tiles(visit, card)
-    with ui.tabs().props("align=left dense no-caps") as tabs:
+    with ui.tabs().props("align=left dense no-caps breakpoint=0") as tabs:
         names = ("predictions", "recommended", "timeline", "tags")
         made = [ui.tab(name, label=words(f"member.{name}")).props(f'data-test="tab-{name}"') for name in names]
     with ui.tab_panels(tabs, value=made[0], animated=False).classes("w-full"):

@@ -113,18 +113,16 @@ def tag_table(visit: Visit, told: tuple[Record, Record, Record]) -> None:
     groups: dict[str, list[Record]] = {}
     for tag in catalogue["tags"]:
         groups.setdefault(tag["group"], []).append(tag)
-    with box("grid"):
-        with panel(words("tags.segments"), width="w6", test="member-segments"):
+    with box("columns"):
+        with panel(words("tags.segments"), test="member-segments"):
             rows = [(words.told(one), _part(words, one, traits["segments"])) for one in segments["segments"]]
             table([words("tags.segment"), words("tags.part")], rows)
         for group, found in groups.items():
-            with panel(words.name("group", group), width="w6"):
+            with panel(words.name("group", group)):
                 heads = [words("tags.name"), words("tags.value"), words("tags.pace")]
                 table(heads, [_tag(words, tag, traits["tags"]) for tag in found], test=f"tags-{group}")
-        with panel(words("tags.history"), test="tag-history"):
-            _history(
-                words, traits["history"], {one["name"]: one for one in (*catalogue["tags"], *segments["segments"])}
-            )
+    with panel(words("tags.history"), test="tag-history"):
+        _history(words, traits["history"], {one["name"]: one for one in (*catalogue["tags"], *segments["segments"])})
 
 
 def _history(words: Words, changes: list[Record], named: dict[str, Record]) -> None:
@@ -140,7 +138,7 @@ def _history(words: Words, changes: list[Record], named: dict[str, Record]) -> N
         )
         for one in reversed(changes)
     ]
-    with box("scroll"):
+    with box("scrolls"):
         table([words(f"tags.{name}") for name in ("since", "name", "before", "after")], rows)
 
 

@@ -57,7 +57,7 @@ class Models:
             return
         names = [one["shelf"]["task"] for one in models]
         self.task = self.task if self.task in names else names[0]
-        with ui.tabs().props("align=left dense no-caps") as tabs:
+        with ui.tabs().props("align=left dense no-caps breakpoint=0") as tabs:
             for name in names:
                 ui.tab(name, label=words.name("task", name)).props(f'data-test="task-{name}"')
         with ui.tab_panels(
@@ -232,7 +232,7 @@ def _versions(visit: Visit, model: Record) -> None:
         return version, aliases, words.moment(one["made_at"]), one["trained_to"] or UNKNOWN, number(one["value"], 4)
 
     heads = [words(f"models.{name}") for name in ("version", "standing", "made", "trained_to")]
-    with box("scroll"):
+    with box("scrolls"):
         table([*heads, words.name("metric", shelf["metric"])], map(row, shelf["versions"]), right=(4,))
 
 

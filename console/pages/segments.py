@@ -38,7 +38,7 @@ def _show(visit: Visit, told: Record) -> None:
         return
     _alerts(words, told["alerts"], {one["name"]: one for one in segments})
     names = {one["name"]: words.told(one) for one in segments}
-    with ui.tabs().props("align=left dense no-caps outside-arrows mobile-arrows") as tabs:
+    with ui.tabs().props("align=left dense no-caps breakpoint=0 outside-arrows mobile-arrows") as tabs:
         for name, label in names.items():
             ui.tab(name, label=label).props(f'data-test="segment-{name}"')
     with ui.tab_panels(tabs, value=segments[0]["name"], animated=False):
@@ -64,7 +64,7 @@ def _alerts(words: Words, alerts: list[Record], named: dict[str, Record]) -> Non
             for one in alerts
         ]
         heads = [words(f"segments.{name}") for name in ("until", "segment", "what", "moved", "expected", "rise")]
-        with box("scroll"):
+        with box("scrolls"):
             table(heads, rows, right=(3, 4, 5), test="alert-lines")
 
 
@@ -84,6 +84,7 @@ def _segment(words: Words, segment: Record) -> None:
         table(heads, rows, right=(1, 2, 3), test="size-lines")
         if segment["cuts"]:
             with box("across"):
+                text("span", words("segments.cuts"), "muted small")
                 for name, value in segment["cuts"].items():
                     chip(f"{name} = {value:g}")
     with panel(words("segments.movement"), width="w6", test="movement"):

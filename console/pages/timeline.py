@@ -47,7 +47,7 @@ def timeline(visit: Visit, told: Record) -> None:
         choice = ui.toggle(kinds, value="all").props('no-caps dense unelevated toggle-color="primary"')
         if not told["live"]:
             chip(words("timeline.not_live"), "warn", "cloud_off")
-        lines = box("line-list scroll", "lines")
+        lines = box("line-list scrolls", "lines")
         choice.on_value_change(lambda event: _entries(words, lines, told, str(event.value)))
         _entries(words, lines, told, "all")
 

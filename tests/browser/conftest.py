@@ -1,0 +1,118 @@
+"""The console over the real service, and a real browser before it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.mall import PASSWORD, Mall, build
+from tests.chromium import chromium
+from tests.serving_process import NOT_PASSED_ON, Running, free_port, running, serve_command, serving
+
+WITHIN_MS = 30_000
+WIDTH, HEIGHT = 1280, 900
+LANG = {"zh": "zh-CN", "en": "en"}
+
+
+class Open(Protocol):
+    """Opens a page of a path, as a person who is logged in, in a language."""
+
+    def __call__(self, path: str = "/", *, person: str = "olga", language: str = "en") -> Page: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """A browser at the console."""
+
+    url: str
+    open: Open
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def mall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Mall:
+    _ = browser  # without one there is nothing to make a mall for
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("RECSYS_DATABASE_URL", raising=False)
+        return build(tmp_path_factory.mktemp("mall"))
+
+
+@pytest.fixture(scope="session")
+def service(mall: Mall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(serve_command(), mall.home.root, tmp_path_factory.mktemp("service")) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def console(mall: Mall, service: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with console_of(mall, service.url, tmp_path_factory.mktemp("console")) as up:
+        yield up
+
+
+def console_of(mall: Mall, api: str, folder: Path) -> AbstractContextManager[Running]:
+    """Run the console of a service at an address."""
+    port = free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON},
+        "RECSYS_HOME": str(mall.home.root),
+        "RECSYS_API_URL": api,
+        "RECSYS_MLFLOW_URL": "http://127.0.0.1:5000",
+    }
+    command = [sys.executable, "-m", "console", "serve", "--port", str(port)]
+    return running(command, environment, folder, f"http://127.0.0.1:{port}", "/livez")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+    opened.set_default_timeout(WITHIN_MS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def site(console: Running, context: BrowserContext) -> Site:
+    return at(console.url, context)
+
+
+def at(url: str, context: BrowserContext) -> Site:
+    """Stand before a console."""
+    expect.set_options(timeout=WITHIN_MS)
+
+    def open_page(path: str = "/", *, person: str = "olga", language: str = "en") -> Page:
+        page = context.new_page()
+        page.goto(f"{url}/login")
+        if page.locator("html").get_attribute("lang") != LANG[language]:
+            page.get_by_test_id("language").click()
+            expect(page.locator(f"html[lang={LANG[language]}]")).to_be_attached()
+        log_in(page, person)
+        expect(page.get_by_test_id("overview")).to_be_visible()
+        if path != "/":
+            page.goto(url + path)
+        return page
+
+    return Site(url, open_page)
+
+
+def log_in(page: Page, person: str, password: str = PASSWORD) -> None:
+    """Fill the form of the door and send it."""
+    page.get_by_test_id("name").fill(person)
+    page.get_by_test_id("password").fill(password)
+    page.get_by_test_id("enter").click()
+
+
+def settled(page: Page) -> None:
+    """Wait until the service has answered for everything on the page."""
+    expect(page.get_by_test_id("loading")).to_have_count(0)
