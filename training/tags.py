@@ -1,4 +1,4 @@
-"""The rules by which a publication calls members names; `recsys.answers.tags` has the words."""
+"""The rules by which a publication calls members names; `recsys.artifacts.tagging.standing` has the words."""
 
 from collections.abc import Mapping
 

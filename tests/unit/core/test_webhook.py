@@ -1,46 +1,13 @@
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from recsys.core.webhook import DELIVERY, SIGNATURE, DeliveryError, post_signed, signature, signed_well
+from tests.receiver import Receiver
 
 BODY = '{"分群": "高频低额"}'.encode()
 SECRET = "秘密"
-
-
-class Receiver:
-    """A real HTTP server that answers with the given statuses, the last one for good, and keeps what it got."""
-
-    def __init__(self, statuses: list[int]) -> None:
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((self.path, dict(self.headers), body))
-                status = statuses[min(len(outer.got), len(statuses)) - 1]
-                self.send_response(status)
-                if 300 <= status < 400:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture

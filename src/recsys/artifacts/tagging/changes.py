@@ -14,11 +14,10 @@ from recsys.artifacts.tagging.spec import Kind
 COARSE = ("share", "ratio")
 """Units of which hundredths are kept: what all members do moves them a little every day."""
 LEFT_OUT = ("lateness",)
-GONE = ""
-"""Stands for the name where a member is not in the publication any more."""
+"""Tags of which no history is kept."""
 
 _TYPES: dict[str, pa.DataType] = {
-    "key": pa.uint64(),
+    "row": pa.int32(),
     "name": pa.string(),
     "number": pa.float32(),
     "day": pa.int32(),
@@ -26,7 +25,8 @@ _TYPES: dict[str, pa.DataType] = {
     "text": pa.string(),
 }
 SCHEMA = pa.schema(_TYPES)
-"""One row a member, by the key of its id, and changed value: in the column of its kind; all null = unknown now."""
+"""One row a member, by its row in the later publication, and changed value, which stands in the column of its kind; all
+null = unknown now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class _Cells:
 
 
 def changes(after: Publication, before: Publication | None) -> Iterator[pa.Table]:
-    """Yield tables of `SCHEMA`, one a tag or segment that changed, ordered by key.
+    """Yield tables of `SCHEMA`, one a tag or segment that changed, ordered by row.
 
     Without a publication before it, what is known is what changed. Tags that repeat a segmentation are left out, and
     the lateness, which moves with every day and follows from what is kept.
@@ -50,12 +50,9 @@ def changes(after: Publication, before: Publication | None) -> Iterator[pa.Table
     new, keys = _cells(after), after.members.keys
     if before is None:
         for name, cells in new.items():
-            known = ~np.isnan(cells.values)
-            yield _table(keys[known], name, cells, cells.values[known])
+            yield _table(np.flatnonzero(~np.isnan(cells.values)), name, cells)
         return
     old, earlier = _cells(before), before.members.keys
-    gone = earlier[~np.isin(earlier, keys)]
-    yield _table(gone, GONE, _Cells("text", gone), np.full(len(gone), np.nan))
     at = np.searchsorted(earlier, keys).clip(max=max(len(earlier) - 1, 0))
     there = earlier[at] == keys if len(earlier) else np.zeros(len(keys), dtype=np.bool_)
     for name in dict.fromkeys((*new, *old)):
@@ -63,8 +60,7 @@ def changes(after: Publication, before: Publication | None) -> Iterator[pa.Table
         values, past = cells.values, np.full(len(keys), np.nan)
         if name in old and old[name].column == cells.column:
             past[there] = _relabelled(old[name], cells.labels)[at[there]]
-        changed = (values != past) & ~(np.isnan(values) & np.isnan(past))
-        yield _table(keys[changed], name, cells, values[changed])
+        yield _table(np.flatnonzero((values != past) & ~(np.isnan(values) & np.isnan(past))), name, cells)
 
 
 def _cells(publication: Publication) -> dict[str, _Cells]:
@@ -103,7 +99,8 @@ def _relabelled(cells: _Cells, labels: tuple[str, ...]) -> "np.ndarray":
     return renamed[np.where(np.isnan(cells.values), len(cells.labels), cells.values).astype(np.int64)]
 
 
-def _table(keys: "np.ndarray", name: str, cells: _Cells, values: "np.ndarray") -> pa.Table:
+def _table(rows: "np.ndarray", name: str, cells: _Cells) -> pa.Table:
+    values = cells.values[rows]
     unknown = np.isnan(values)
     whole = np.where(unknown, 0, values)
     told: Any
@@ -112,5 +109,5 @@ def _table(keys: "np.ndarray", name: str, cells: _Cells, values: "np.ndarray") -
         told = pa.array(labels[np.where(unknown, len(cells.labels), whole).astype(np.int64)], pa.string())
     else:
         told = pa.array(whole, mask=unknown).cast(SCHEMA.field(cells.column).type, safe=False)
-    columns = {field.name: told if field.name == cells.column else pa.nulls(len(keys), field.type) for field in SCHEMA}
-    return pa.table(columns | {"key": keys, "name": pa.repeat(name, len(keys))}, schema=SCHEMA)
+    columns = {field.name: told if field.name == cells.column else pa.nulls(len(rows), field.type) for field in SCHEMA}
+    return pa.table(columns | {"row": pa.array(rows, pa.int32()), "name": pa.repeat(name, len(rows))}, schema=SCHEMA)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_files import id_key
-from recsys.artifacts.tagging.changes import GONE, SCHEMA, changes
+from recsys.artifacts.tagging.changes import SCHEMA, changes
 from recsys.artifacts.tagging.columns import SegmentColumn, TagValue
 from recsys.artifacts.tagging.movement import Alert, Movement, alerts, movement
 from recsys.artifacts.tagging.settings import AlertRule
@@ -27,6 +27,8 @@ from recsys.core.folders import MANIFEST, read_manifest, write_folder
 from recsys.core.time import EPOCH, AsOf
 
 CHANGES = "changes.parquet"
+KEYS, GONE = "keys.npy", "gone.npy"
+"""The members of the publication, and those of the base who are not in it: hashes of their ids, ascending."""
 FORMAT = 1
 GROUP_ROWS = 65_536
 
@@ -116,9 +118,7 @@ def record(root: Path, publication: Publication, before: Publication | None, rul
     segments = publication.traits.segments
 
     def fill(aside: Path) -> dict[str, Any]:
-        with pq.ParquetWriter(aside / CHANGES, SCHEMA, compression="zstd") as writer:
-            for table in changes(publication, base):
-                writer.write_table(table, row_group_size=GROUP_ROWS)
+        _write(aside, publication, base)
         return {
             "format": FORMAT,
             "as_of": str(publication.as_of),
@@ -165,9 +165,8 @@ def member_history(root: Path, publication: Publication, member_id: str) -> list
     state: dict[str, TagValue] = {}
     told = []
     for entry in line:
-        rows = _rows(entry, id_key(member_id))
-        new = {name: value for name, value in rows.items() if name != GONE}
-        if entry.base is None or GONE in rows:
+        new = _values(entry, id_key(member_id))
+        if entry.base is None or _stands(entry, GONE, id_key(member_id)) is not None:
             new = dict.fromkeys(state, None) | new
         for name, value in new.items():
             if state.get(name) != value:
@@ -230,14 +229,39 @@ def _alike(before: SegmentColumn | None, after: SegmentColumn) -> bool:
     return before is not None and before.spec.definition == after.spec.definition
 
 
-def _rows(entry: Entry, key: int) -> dict[str, TagValue]:
-    """Read a member's values of an entry."""
+def _write(aside: Path, publication: Publication, base: Publication | None) -> None:
+    keys = publication.members.keys
+    np.save(aside / KEYS, keys, allow_pickle=False)
+    gone = keys[:0] if base is None else base.members.keys[~np.isin(base.members.keys, keys)]
+    np.save(aside / GONE, gone, allow_pickle=False)
+    packed: dict[str, Any] = {"use_dictionary": ["name", "text"], "column_encoding": {"row": "DELTA_BINARY_PACKED"}}
+    with pq.ParquetWriter(aside / CHANGES, SCHEMA, compression="zstd", **packed) as writer:
+        for table in changes(publication, base):
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+def _stands(entry: Entry, file: str, key: int) -> int | None:
+    """Return where a member stands among keys; None = nowhere."""
+    path = entry.folder / file
+    try:
+        keys = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(path, "cannot be read") from error
+    at = int(keys.searchsorted(np.uint64(key)))
+    return at if at < len(keys) and keys[at] == np.uint64(key) else None
+
+
+def _values(entry: Entry, key: int) -> dict[str, TagValue]:
+    """Read what an entry says of a member."""
+    row = _stands(entry, KEYS, key)
+    if row is None:
+        return {}
     path = entry.folder / CHANGES
     try:
-        table = pq.read_table(path, filters=[("key", "=", np.uint64(key))])
+        table = pq.read_table(path, filters=[("row", "=", row)])
     except (OSError, pa.ArrowInvalid) as error:
         raise ArtifactError(path, "cannot be read") from error
-    return {row["name"]: _value(row) for row in table.to_pylist()}
+    return {told["name"]: _value(told) for told in table.to_pylist()}
 
 
 def _value(row: Mapping[str, Any]) -> TagValue:

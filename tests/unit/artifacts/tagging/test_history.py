@@ -154,7 +154,7 @@ def test_only_what_changed_is_written(home: Home) -> None:
     assert "tenure_days" not in set(rows["name"]), "it counts from the same day"
     assert "lateness" not in set(rows["name"])
     assert {"cut", "age_band", "money_90d", "days_since_channel:小程序"} <= set(rows["name"])
-    assert not rows.duplicated(["key", "name"]).any()
+    assert not rows.duplicated(["row", "name"]).any()
     assert "city" not in set(rows["name"])
 
 
