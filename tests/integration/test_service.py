@@ -19,6 +19,7 @@ from recsys.core.config import Home
 from recsys.core.folders import current, point
 from recsys.store.packed import PackedStore
 from serving.body import MAX_BODY
+from serving.call import Download
 from serving.endpoints import ENDPOINTS
 from serving.online import NO_ROW
 from tests.publications import MEMBERS, PRODUCTS, content, member_id, product_id
@@ -75,16 +76,23 @@ def counter(client: httpx.Client, name: str) -> float:
 
 def test_the_examples_of_the_api_page_work_and_fit_their_schemas(client: httpx.Client) -> None:
     paths = client.get("/docs.json").json()["paths"]
+    made = client.post("/audiences", json={"name": "of the page", "rule": {"score": "churn", "min": 0.5}}).json()
     for endpoint in ENDPOINTS:
         path = paths[endpoint.path]
-        url = endpoint.path
+        operation = path[endpoint.method.lower()]
+        url = endpoint.path.replace("{audience_id}", made["audience_id"])
         for parameter in path.get("parameters", []):
-            url = url.replace(f"{{{parameter['name']}}}", parameter["example"])
-        body = path["post"]["requestBody"]["content"]["application/json"]["example"]
-        response = client.post(url, json=body)
-        assert response.status_code == 200, response.text
-        answer = TypeAdapter(endpoint.answer).validate_json(response.content)
-        assert json.loads(TypeAdapter(endpoint.answer).dump_json(answer)) == response.json()
+            url = url.replace(f"{{{parameter['name']}}}", parameter.get("example", ""))
+        if endpoint.method == "GET":
+            response = client.get(url)
+        elif "example" in (body := operation["requestBody"]["content"]["application/json"]):
+            response = client.post(url, json=body["example"])
+        else:
+            continue
+        assert response.status_code == endpoint.status, response.text
+        if endpoint.answer is not Download:
+            answer = TypeAdapter(endpoint.answer).validate_json(response.content)
+            assert json.loads(TypeAdapter(endpoint.answer).dump_json(answer)) == response.json()
 
 
 def test_a_recommendation_is_personal_reasoned_and_traceable(client: httpx.Client) -> None:

@@ -68,10 +68,9 @@ class Texts:
 
     def codes(self, column: str) -> "np.ndarray":
         """(rows,) equal numbers from 0 on for equal texts, -1 = unknown."""
-        texts = self.columns[column]
-        if not len(texts):
-            return np.empty(0, dtype=np.int64)
-        return np.asarray(texts.dictionary_encode().indices.fill_null(-1), dtype=np.int64)
+        known: dict[str | None, int] = {None: -1}
+        texts = (value.as_py() for value in self.columns[column])
+        return np.fromiter((known.setdefault(text, len(known) - 1) for text in texts), np.int64, self.rows)
 
 
 @dataclass(frozen=True)
