@@ -66,7 +66,7 @@ class Reason(StrEnum):
 
 
 class Tag(StrEnum):
-    """What operations call a member; `answers/tags.py` has the words, the publisher the rules."""
+    """What operations call a member; `tagging/standing.py` has the words, the publisher the rules."""
 
     HIGH_CHURN_RISK = "high_churn_risk"
     """In the band of high risk of leaving."""
