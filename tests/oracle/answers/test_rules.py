@@ -40,10 +40,13 @@ def random_shop(seed: int) -> Content:
     products = made.products.assign(
         subcategory=np.array([None, "kind 甲", "kind 乙"], dtype=object)[np.arange(PRODUCTS) % 3]
     )
+    assert made.tagged is not None
+    tags = made.tagged.tags.assign(tenure_days=np.where(rng.random(MEMBERS) < 0.2, np.nan, np.arange(MEMBERS) * 10.0))
     events["type"] = rng.choice(TYPES, len(events))
     events.loc[events["type"] == "search", "product_id"] = None
     return dataclasses.replace(
         made,
+        tagged=dataclasses.replace(made.tagged, tags=tags),
         products=products.assign(brand=made.products["brand"].mask(made.products["product_id"] == product_id(9), None)),
         purchases=facts(1500).assign(quantity=1.0, amount=2.0).drop_duplicates(["day", "member_id", "product_id"]),
         events=events,

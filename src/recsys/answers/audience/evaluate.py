@@ -171,18 +171,16 @@ class _Evaluation:
         return taken
 
     def _on_days(self, rule: Bought | Did, facts: DayFacts, wanted: "np.ndarray | None") -> "np.ndarray":
-        """(members,) by on how many of the last days there is a fact with such a product, or any fact; a day at a time,
-        as a member's facts of one day stand together.
+        """(members,) by on how many of the last days there is a fact with such a product, or any fact.
+
+        A day at a time: assignment by index adds once to whoever stands in it, however often.
         """
         counts = np.zeros(len(self.publication.members), dtype=np.int16)
         for low, high in pairwise(facts.start[max(0, facts.days - rule.days) :].tolist()):
             who = facts.member[low:high]
             if wanted is not None:
                 who = who[_of(wanted, facts.columns["product"][low:high])]
-            if rule.least <= 1 and not rule.most:
-                counts[who] = 1
-            elif len(who):
-                counts[who[np.concatenate([[True], who[1:] != who[:-1]])]] += 1
+            counts[who] += 1
         return self._between(rule, counts)
 
     def _between(self, rule: Bought | Did | Contacted, counts: "np.ndarray") -> "np.ndarray":
