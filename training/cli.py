@@ -385,7 +385,7 @@ def report(error: RecsysError) -> int:
     """Tell people of an error in one line, each field with its name, and return the exit code of its kind."""
     fields = "; ".join(f"{name}: {value}" for name, value in error.fields.items())
     Screen().note(f"{type(error).__name__}: {fields}")
-    return EXIT_CODES.get(type(error), 1)
+    return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), 1)
 
 
 def _workspace(config: Path = CONFIG) -> Workspace:
