@@ -91,7 +91,7 @@ def _path(
     body = {"required": not endpoint.body_optional, "content": {"application/json": media}}
     path: dict[str, Any] = {}
     if endpoint.method == "GET":
-        path["get"] = {**operation, "parameters": _query(endpoint.request.model_json_schema())}
+        path["get"] = {**operation, "parameters": _query(endpoint.request.model_json_schema(ref_template=REF))}
     else:
         path["post"] = {**operation, "requestBody": body}
     if endpoint.body_optional:
@@ -107,7 +107,7 @@ def _path(
 
 def _answer(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if endpoint.answer is Download:
-        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     return {"application/json": {"schema": schemas[f"{endpoint.name}:answer"]}}
 
 
