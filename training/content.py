@@ -93,6 +93,7 @@ def content(
     evidence = with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT))
     recommend = still_needed(evidence, items, outgrown, folder.as_of)
     members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
+    happened = facts(snapshot)
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
@@ -112,7 +113,9 @@ def content(
         value=scores["value"],
         new_product=scores["new_product"],
         neighbours=folder.neighbours(),
-        **facts(snapshot),
+        purchases=happened["purchases"],
+        events=happened["events"],
+        contacts=happened["contacts"],
         factors=Factors(**vars(folder.factors())),
         opted_out=opted_out(snapshot),
     )
