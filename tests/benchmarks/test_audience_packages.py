@@ -1,6 +1,11 @@
-"""What it takes to freeze an audience of everybody and to give it away, beside bare writes of the same rows."""
+"""What it takes to freeze an audience of everybody and to give it away, beside bare writes of the same rows.
+
+RECSYS_BENCH_MEMBERS sets how many members there are; RECSYS_BENCH_HOME a folder in which publications are kept between
+runs.
+"""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -18,18 +23,24 @@ from recsys.answers.audience.formats import Format
 from recsys.answers.audience.make import Shelf
 from recsys.answers.audience.package import place_of
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_write import write_publication
 from recsys.store.audiences import AudienceVersion
 from recsys.store.database import database
 from tests.audiences import ANNA, EVERYBODY, NOW
-from tests.benchmarks.crowds import published_crowd
+from tests.crowd import crowd
 
+SIZES = [int(text) for text in os.environ.get("RECSYS_BENCH_MEMBERS", "100000,1000000").split(",")]
 ROUNDS = 3
 names = itertools.count()
 
 
-@pytest.fixture(scope="module", params=[100_000, 1_000_000], ids=["100k", "1M"])
-def publication(request: pytest.FixtureRequest) -> Publication:
-    return published_crowd(request.param)
+@pytest.fixture(scope="module", params=SIZES)
+def publication(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Publication:
+    kept = os.environ.get("RECSYS_BENCH_HOME")
+    root = Path(kept) / f"crowd_{request.param}" if kept else tmp_path_factory.mktemp("publications")
+    if not (root / "CURRENT").exists():
+        write_publication(root, crowd(request.param))
+    return Publication.open_current(root)
 
 
 @pytest.fixture(scope="module")
