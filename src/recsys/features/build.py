@@ -23,6 +23,7 @@ from recsys.features import (
     candidates,
     category,
     facts,
+    kin,
     launch_affinity,
     life_stage,
     member,
@@ -34,33 +35,39 @@ from recsys.features import (
     product,
     subcategory,
     totals,
+    visits,
 )
-from recsys.features.assembly import view_sql
+from recsys.features.assembly import write_view
 from recsys.features.candidates import CandidateConfig, stage_candidates
 from recsys.features.catalog import features_of
-from recsys.features.collaborative import Collaborative, Factors, neighbour_frame
+from recsys.features.collaborative import Collaborative, CollaborativeConfig, Factors, neighbour_frame, together
 from recsys.features.expression import Relation
-from recsys.features.level import LEVELS, PRODUCT
+from recsys.features.level import LEVELS, PRODUCT, SUBCATEGORY
 
 NEIGHBOURS = "neighbours.parquet"
 FACTORS = "factors.npz"
-COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
 VISIBILITY = ("engine.py", "schema.py", "snapshot.py")
 ENGINES = ("duckdb", "implicit", "scipy")
 
-BEFORE_CANDIDATES = (
+BEFORE_PAIRS = (
     *facts.FACTS,
     *member.SOURCES,
     *member_basket.SOURCES,
     *member_profile.SOURCES,
+    *visits.SOURCES,
     *category.SOURCES,
     *product.SOURCES,
     *subcategory.SOURCES,
     *member_category.SOURCES,
     *life_stage.SOURCES,
     *candidates.SOURCES,
+    *totals.SOURCES,
+    *kin.SOURCES,
 )
-AFTER_CANDIDATES = (*totals.SOURCES, *member_product.SOURCES, *launch_affinity.SOURCES, *member_subcategory.SOURCES)
+PAIRS = {
+    SUBCATEGORY: member_subcategory.SOURCES,
+    PRODUCT: (*member_product.SOURCES, *launch_affinity.SOURCES),
+}
 
 
 @dataclass(frozen=True)
@@ -193,31 +200,39 @@ def _file(folder: SnapshotFolder, view: View) -> str:
 
 def _write(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[str, int]:
     """Write a snapshot's files; returns the rows of each view."""
-    instant = snapshot.as_of.instant
     with snapshot.connect() as connection:
 
         def stage(relations: tuple[Relation, ...]) -> None:
             for relation in relations:
                 sql = relation.sql.format(as_of=snapshot.as_of.number, instant=_micros(snapshot.as_of))
-                connection.execute(f"CREATE TEMP TABLE {relation.name} AS {sql}")
+                connection.execute(f"CREATE TEMP {'TABLE' if relation.stored else 'VIEW'} {relation.name} AS {sql}")
 
-        stage(BEFORE_CANDIDATES)
-        learnt = {level: stage_candidates(connection, level, config) for level in LEVELS}
-        stage(AFTER_CANDIDATES)
-        rows = {}
-        for view in View:
-            sql = view_sql(view, f"TIMESTAMPTZ '{instant.isoformat(sep=' ')}'").format(as_of=snapshot.as_of.number)
-            target = quoted(str(folder / f"{view}.parquet"))
-            written = connection.execute(f"COPY ({sql}) TO {target} ({COMPRESSION})").fetchone()
-            rows[str(view)] = int(written[0]) if written else 0
-        _write_items(connection, learnt[PRODUCT].collaborative, folder)
-    return rows
+        def write(view: View) -> int:
+            return write_view(connection, view, snapshot.as_of, folder / f"{view}.parquet")
+
+        stage(BEFORE_PAIRS)
+        pairs = {level.pairs for level in LEVELS}
+        rows = {view: write(view) for view in View if view not in pairs}
+        connection.execute("DROP TABLE purchase")
+        for level, relations in PAIRS.items():
+            learnt = stage_candidates(connection, level, config)
+            stage(relations)
+            rows[level.pairs] = write(level.pairs)
+            for relation in relations:
+                connection.execute(f"DROP {'TABLE' if relation.stored else 'VIEW'} {relation.name}")
+            connection.execute(f"DROP TABLE candidate_{level.name}")
+            if level is PRODUCT:
+                _write_items(connection, learnt.collaborative, config.product.collaborative, folder)
+    return {str(view): rows[view] for view in View}
 
 
-def _write_items(connection: duckdb.DuckDBPyConnection, learnt: Collaborative, folder: Path) -> None:
+def _write_items(
+    connection: duckdb.DuckDBPyConnection, learnt: Collaborative, config: CollaborativeConfig, folder: Path
+) -> None:
     product_ids = _ids(connection, "product_id", "product_base", "product_code")
     member_ids = _ids(connection, "member_id", "member_base", "member_code")
-    neighbour_frame(learnt, product_ids).to_parquet(folder / NEIGHBOURS, index=False)
+    kinds = {"similar": learnt.similar, "together": together(connection, learnt.item_codes, config)}
+    neighbour_frame(learnt.item_codes, kinds, product_ids).to_parquet(folder / NEIGHBOURS, index=False)
     factors = Factors(
         member_ids[learnt.member_codes - 1].astype(str),
         product_ids[learnt.item_codes - 1].astype(str),

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from recsys.core.config import Settings
 from recsys.features.collaborative import CollaborativeConfig
-from recsys.features.expression import AS_OF, Relation, within
+from recsys.features.expression import AS_OF, Relation
 from recsys.features.facts import ACTIVE_DAYS
 from recsys.features.hazard import stage_hazard
 from recsys.features.level import LEVELS, PRODUCT, Level
@@ -18,9 +18,8 @@ from recsys.features.next_basket import TifuConfig, UpcfConfig
 from recsys.features.ranking import Counts, hashes
 from recsys.features.scoring import Learnt, Named, learn_level, score_members
 from recsys.features.sources import Source
-from recsys.features.visits import ago_relation, numbers
+from recsys.features.visits import numbers
 
-CELLS_AT_ONCE = 6_000_000
 CATEGORIES = 10
 SHELF = 30
 
@@ -81,40 +80,20 @@ ACTIVE_MEMBER = Relation(
 
 
 def _history_relation(level: Level) -> Relation:
-    """Draft one row a member and item bought; score: every purchase day weighs 8, 4, 2 or 1 by its age."""
+    """Draft the lives of members who agree to personal answers."""
     name, code = level.name, level.code
     return Relation(
         f"member_{name}_history",
         f"""
-        SELECT bought.member_code, {code}, max(day) AS last_day, count(*) AS days,
-               sum(CASE WHEN day >= {AS_OF} - 28 THEN 8 WHEN day >= {AS_OF} - 84 THEN 4
-                        WHEN day >= {AS_OF} - 182 THEN 2 ELSE 1 END) AS score,
-               count(CASE WHEN day >= {AS_OF} - 365 THEN 1 END) AS days_365d
-        FROM member_{name}_day AS bought
-        JOIN member_spine ON member_spine.member_code = bought.member_code
-        GROUP BY bought.member_code, {code}
+        SELECT life.member_code, {code}, last_day, days, score, days_365d
+        FROM member_{name}_life AS life
+        JOIN member_spine ON member_spine.member_code = life.member_code
         """,
+        stored=False,
     )
 
 
-def _basket_relation(level: Level) -> Relation:
-    """Draft what lay in one basket: a member's purchases of one day within the last year."""
-    return Relation(
-        f"{level.name}_basket_line",
-        f"""
-        SELECT CAST(bought.member_code AS BIGINT) * 1000000 + day AS basket, {level.code}
-        FROM member_{level.name}_day AS bought
-        JOIN member_spine ON member_spine.member_code = bought.member_code
-        WHERE {within(365)}
-        """,
-    )
-
-
-SOURCES = (
-    ACTIVE_MEMBER,
-    *(make(level) for level in LEVELS for make in (_history_relation, _basket_relation)),
-    *(ago_relation(name) for name in ("product", "subcategory", "category")),
-)
+SOURCES = (ACTIVE_MEMBER, *(_history_relation(level) for level in LEVELS))
 
 
 def stage_candidates(connection: duckdb.DuckDBPyConnection, level: Level, config: CandidateConfig) -> Learnt:
@@ -130,9 +109,7 @@ def stage_candidates(connection: duckdb.DuckDBPyConnection, level: Level, config
     connection.execute(_named_sql(level, chosen))
     connection.execute(_EMPTY)
     (active,) = numbers(connection, "SELECT member_code FROM active_member ORDER BY member_code")
-    size = max(1, CELLS_AT_ONCE // max(1, len(learnt.item_codes)))
-    for start in range(0, len(active), size):
-        members = active[start : start + size]
+    for members in learnt.reads(active):
         inside = f"member_code BETWEEN {members[0]} AND {members[-1]}"
         named = Named(*numbers(connection, f"FROM named WHERE {inside} ORDER BY ALL"))
         scored = score_members(connection, learnt, members, named, chosen.quotas)

@@ -35,6 +35,7 @@ CATEGORY_REACH = Relation(
     WHERE last_day >= {as_of} - 90
     GROUP BY category_code
     """,
+    stored=False,
 )
 
 # One row for each member who bought it; gap: mean days between the purchase days, null with one.
@@ -54,6 +55,7 @@ CATEGORY_ASSORTMENT = Relation(
     FROM member_product_life
     GROUP BY category_code, product_code
     """,
+    stored=False,
 )
 
 SOURCES = (CATEGORY_SPINE, CATEGORY_REACH, CATEGORY_BUYER, CATEGORY_ASSORTMENT)

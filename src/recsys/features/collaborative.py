@@ -1,5 +1,6 @@
 """What members' purchases say together: matrix factors, and which items go with which."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -63,8 +64,8 @@ class Collaborative:
     member_codes, item_codes: (n,) and (m,) ascending, the rows and columns of everything below.
     member_factors, item_factors: (n, f) and (m, f) float32.
     weights: (n, m) history_score of each member and item. days: (n, m) purchase days within the year.
-    similar, together: (m, m) at most `neighbours` a row, without the item itself: shrunk cosine of items over the
-        members, and over the purchase days, that bought them.
+    similar: (m, m) at most `neighbours` a row, without the item itself: shrunk cosine of items over the members who
+        bought them.
     alike: (m, m) at most `bm25_neighbours` a row, without the item itself: BM25 similarity over the members.
     """
 
@@ -75,12 +76,11 @@ class Collaborative:
     weights: csr_matrix
     days: csr_matrix
     similar: csr_matrix
-    together: csr_matrix
     alike: csr_matrix
 
 
 def learn(connection: duckdb.DuckDBPyConnection, level: Level, config: CollaborativeConfig) -> Collaborative:
-    """Learn from a level's history and baskets; with nothing to learn from, all shapes are 0."""
+    """Learn from a level's history; with nothing to learn from, all shapes are 0."""
     wanted = {"min_buyers": config.min_buyers, "items": config.items, "name": level.name, "code": level.code}
     (items,) = numbers(connection, _ITEMS.format(**wanted))
     member, item, score, times = numbers(connection, _HISTORY.format(**wanted))
@@ -95,7 +95,7 @@ def learn(connection: duckdb.DuckDBPyConnection, level: Level, config: Collabora
         empty = np.zeros((0, config.factors), dtype=np.float32)
         none = csr_matrix((len(items), len(items)), dtype=np.float64)
         factors = np.zeros((len(items), config.factors), dtype=np.float32)
-        return Collaborative(members, items, empty, factors, weights, days, none, none, none)
+        return Collaborative(members, items, empty, factors, weights, days, none, none)
     with threadpool_limits(1, "blas"):
         member_factors, item_factors = _factorise(days.astype(np.float32), config)
     bought = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
@@ -107,18 +107,31 @@ def learn(connection: duckdb.DuckDBPyConnection, level: Level, config: Collabora
         weights,
         days,
         _nearest(bought, config),
-        _nearest(_baskets(connection, items, wanted), config),
         _alike(days, config),
     )
 
 
-def neighbour_frame(learnt: Collaborative, ids: "np.ndarray") -> pd.DataFrame:
-    """List neighbours as product_id, neighbour_id, score, kind ('similar' or 'together') and rank, 1 = the nearest.
+def together(connection: duckdb.DuckDBPyConnection, items: Codes, config: CollaborativeConfig) -> csr_matrix:
+    """(m, m) at most `neighbours` a row, without the product itself: shrunk cosine over the baskets that held it.
 
-    ids: (p,) text, the id of each product code, code 1 first.
+    items: (m,) codes of products, ascending.
+    """
+    basket, item = numbers(connection, _BASKETS)
+    kept = np.isin(item, items)
+    baskets, rows = np.unique(basket[kept], return_inverse=True)
+    if not len(rows):
+        return csr_matrix((len(items), len(items)), dtype=np.float64)
+    columns = np.searchsorted(items, item[kept])
+    return _nearest(csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(baskets), len(items))), config)
+
+
+def neighbour_frame(item_codes: Codes, kinds: Mapping[str, csr_matrix], ids: "np.ndarray") -> pd.DataFrame:
+    """List neighbours as product_id, neighbour_id, score, kind and rank, 1 = the nearest.
+
+    item_codes: (m,) of the (m, m) similarities of each kind. ids: (p,) text, the id of each product code, code 1 first.
     """
     parts = []
-    for kind, similarity in (("similar", learnt.similar), ("together", learnt.together)):
+    for kind, similarity in kinds.items():
         pairs = similarity.tocoo()
         order = np.lexsort((pairs.col, -pairs.data, pairs.row))
         rows, columns = pairs.row[order], pairs.col[order]
@@ -126,8 +139,8 @@ def neighbour_frame(learnt: Collaborative, ids: "np.ndarray") -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "product_id": ids[learnt.item_codes[rows] - 1],
-                    "neighbour_id": ids[learnt.item_codes[columns] - 1],
+                    "product_id": ids[item_codes[rows] - 1],
+                    "neighbour_id": ids[item_codes[columns] - 1],
                     "score": pairs.data[order],
                     "kind": kind,
                     "rank": np.arange(len(rows)) - first + 1,
@@ -178,14 +191,6 @@ def _others(similarity: csr_matrix) -> csr_matrix:
     return csr_matrix((pairs.data[kept], (pairs.row[kept], pairs.col[kept])), shape=pairs.shape)
 
 
-def _baskets(connection: duckdb.DuckDBPyConnection, items: Codes, wanted: dict[str, object]) -> csr_matrix:
-    basket, item = numbers(connection, _BASKETS.format(**wanted))
-    kept = np.isin(item, items)
-    baskets, rows = np.unique(basket[kept], return_inverse=True)
-    columns = np.searchsorted(items, item[kept])
-    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(baskets), len(items)))
-
-
 _ITEMS = """
     SELECT code FROM (
         SELECT history.{code} AS code, any_value(tie) AS tie, count(*) AS buyers
@@ -203,4 +208,4 @@ _HISTORY = """
     FROM member_{name}_history WHERE days_365d > 0 ORDER BY ALL
 """
 
-_BASKETS = "SELECT basket, {code} FROM {name}_basket_line ORDER BY ALL"
+_BASKETS = "SELECT basket, product_code FROM product_basket_line ORDER BY ALL"

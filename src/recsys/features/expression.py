@@ -1,5 +1,6 @@
 """The few pieces that feature expressions are made of, spelt as DuckDB and Spark SQL both read them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,16 +12,20 @@ MONEY_UNITS = 10_000
 QUANTITY_UNITS = 1_000
 AS_OF = "{as_of}"
 
+_AGGREGATE = re.compile(r"\b(count|max|median|min|sum)\(")
+
 
 @dataclass(frozen=True)
 class Relation:
-    """A named table of a snapshot's computation, made once and read by features or by later relations.
+    """A named table of a snapshot's computation, read by features or by later relations.
 
     sql: its query; `{as_of}` is the day number of as_of.
+    stored: computed once; else where it is read, which is cheaper for what is read once.
     """
 
     name: str
     sql: str
+    stored: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class Draft:
     null_meaning: str
     formula: str
     sql: str
+
+
+def aggregates(sql: str) -> bool:
+    """Whether an expression makes one value of many rows; one that does not reads a source with one row a key."""
+    return _AGGREGATE.search(sql) is not None
 
 
 def number(name: str, unit: str, null_meaning: str, formula: str, sql: str) -> Draft:
@@ -122,6 +132,12 @@ def sd_gap() -> str:
 def last_gap() -> str:
     """Gap between the last two purchase days."""
     return f"max({when('recent = 1', 'gap')})"
+
+
+def recent(window: str) -> str:
+    """Ordinal from the last of a window's rows, 1 = the last; window: name of one that orders its partitions."""
+    whole = f"{window} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+    return f"1 + count(*) OVER ({whole}) - row_number() OVER {window}"
 
 
 def gap_weight() -> str:

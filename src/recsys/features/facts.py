@@ -8,7 +8,7 @@ in which an engine adds them, so the same tables give the same bytes.
 from recsys.data.engine import subcategory_of
 from recsys.data.schema import UNKNOWN_CATEGORY
 from recsys.data.snapshot import LAUNCH_DAYS
-from recsys.features.expression import MONEY_UNITS, QUANTITY_UNITS, Relation, gap_weight
+from recsys.features.expression import AS_OF, MONEY_UNITS, QUANTITY_UNITS, Relation, gap_weight, recent
 
 ACTIVE_DAYS = 84
 
@@ -18,6 +18,13 @@ _DAY = 86_400_000_000
 # Sums stay 64-bit, in which an engine adds them fastest.
 _LINES = "CAST(sum(lines) AS BIGINT) AS lines"
 _SUMS = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in ("money", "discount", "quantity"))
+
+
+def _coded(column: str) -> str:
+    """Select the different values of a column with their codes, which count from 1 in their order."""
+    code = f"CAST(row_number() OVER (ORDER BY {column}) AS INTEGER) AS {column}_code"
+    return f"SELECT {column}, {code} FROM labelled WHERE {column} IS NOT NULL GROUP BY {column}"
+
 
 # One row a product that was sold, listed or announced. Codes of products that are only announced come last, so that
 # an announcement moves no other product's code.
@@ -52,12 +59,15 @@ PRODUCT_BASE = Relation(
                CASE WHEN every.product_id IN (SELECT product_id FROM announced) THEN 1 ELSE 0 END AS is_launch
         FROM every FULL JOIN sold USING (product_id)
     )
-    SELECT *,
-           CAST(row_number() OVER (ORDER BY is_announced, product_id) AS INTEGER) AS product_code,
-           CAST(dense_rank() OVER (ORDER BY category) AS INTEGER) AS category_code,
-           CAST(dense_rank() OVER (ORDER BY subcategory) AS INTEGER) AS subcategory_code,
-           CASE WHEN brand IS NOT NULL THEN CAST(dense_rank() OVER (ORDER BY brand) AS INTEGER) END AS brand_code
+    SELECT labelled.*, product_code, category_code, subcategory_code, brand_code
     FROM labelled
+    JOIN (
+        SELECT product_id, CAST(row_number() OVER (ORDER BY is_announced, product_id) AS INTEGER) AS product_code
+        FROM labelled
+    ) AS coded ON coded.product_id = labelled.product_id
+    JOIN ({_coded("category")}) AS broad ON broad.category = labelled.category
+    JOIN ({_coded("subcategory")}) AS narrow ON narrow.subcategory = labelled.subcategory
+    LEFT JOIN ({_coded("brand")}) AS named ON named.brand = labelled.brand
     """,
 )
 
@@ -174,21 +184,26 @@ MEMBER_DAY = Relation(
         GROUP BY member_code, day
     ),
     ordered AS (
-        SELECT *,
-               day - lag(day) OVER (PARTITION BY member_code ORDER BY day) AS gap,
-               row_number() OVER (PARTITION BY member_code ORDER BY day) AS nth,
-               row_number() OVER (PARTITION BY member_code ORDER BY day DESC) AS recent
+        SELECT *, day - lag(day) OVER one AS gap, row_number() OVER one AS nth, {recent("one")} AS recent
         FROM days
+        WINDOW one AS (PARTITION BY member_code ORDER BY day)
     )
     SELECT *, {gap_weight()} AS weight FROM ordered
     """,
 )
 
+# score: every purchase day weighs 8, 4, 2 or 1 by its age.
+_LIFE = f"""
+           count(*) AS days, min(day) AS first_day, max(day) AS last_day,
+           CAST(sum(CASE WHEN day >= {AS_OF} - 28 THEN 8 WHEN day >= {AS_OF} - 84 THEN 4
+                         WHEN day >= {AS_OF} - 182 THEN 2 ELSE 1 END) AS INTEGER) AS score,
+           count(CASE WHEN day >= {AS_OF} - 365 THEN 1 END) AS days_365d
+"""
+
 MEMBER_PRODUCT_LIFE = Relation(
     "member_product_life",
-    """
-    SELECT member_code, product_code, category_code, subcategory_code, brand_code,
-           count(*) AS days, min(day) AS first_day, max(day) AS last_day
+    f"""
+    SELECT member_code, product_code, category_code, subcategory_code, brand_code, {_LIFE}
     FROM member_product_day
     GROUP BY member_code, product_code, category_code, subcategory_code, brand_code
     """,
@@ -196,8 +211,8 @@ MEMBER_PRODUCT_LIFE = Relation(
 
 MEMBER_SUBCATEGORY_LIFE = Relation(
     "member_subcategory_life",
-    """
-    SELECT member_code, subcategory_code, count(*) AS days, min(day) AS first_day, max(day) AS last_day
+    f"""
+    SELECT member_code, subcategory_code, {_LIFE}
     FROM member_subcategory_day
     GROUP BY member_code, subcategory_code
     """,

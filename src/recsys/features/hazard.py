@@ -55,14 +55,10 @@ def stage_hazard(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
 
 
 _RUNS = """
-    WITH gaps AS (
-        SELECT {code}, lag(ago) OVER (PARTITION BY member_code, {code} ORDER BY ago DESC) - ago AS visits
-        FROM member_{name}_ago
-    ),
-    runs AS (
-        SELECT {code}, visits, 1 AS bought FROM gaps WHERE visits IS NOT NULL
+    WITH runs AS (
+        SELECT {code}, visit_gap AS visits, 1 AS bought FROM member_{name}_visit WHERE visit_gap IS NOT NULL
         UNION ALL
-        SELECT {code}, min(ago), 0 FROM member_{name}_ago GROUP BY member_code, {code}
+        SELECT {code}, ago, 0 FROM member_{name}_visit WHERE recent = 1
     )
     SELECT {code}, visits, bought, count(*) AS runs FROM runs GROUP BY ALL ORDER BY ALL
 """

@@ -50,6 +50,7 @@ LAUNCH_AFFINITY = Relation(
     LEFT JOIN broad ON broad.member_code = kin.member_code
         AND broad.category_code = kin.category_code AND broad.brand_code = kin.brand_code
     """,
+    stored=False,
 )
 
 SOURCES = (LAUNCH_KIN, LAUNCH_AFFINITY)
@@ -66,13 +67,13 @@ def _affinity(kind: str) -> Iterator[Draft]:
         "products": f"distinct products {goods} the member bought",
     }
     for column, formula in counts.items():
-        yield number(f"{name}_{column}", "count", _UNKNOWN, formula, f"coalesce(max({kind}_{column}), 0)")
+        yield number(f"{name}_{column}", "count", _UNKNOWN, formula, f"coalesce({kind}_{column}, 0)")
     yield number(
         f"{name}_days_since",
         "days",
         f"{_UNKNOWN}, or the member never bought {goods}",
         f"as_of - last purchase day {goods}",
-        f"{AS_OF} - max({kind}_last_day)",
+        f"{AS_OF} - {kind}_last_day",
     )
 
 

@@ -54,6 +54,7 @@ MEMBER_HABIT = Relation(
     SELECT *, row_number() OVER (PARTITION BY member_code, habit ORDER BY lines DESC, whole, label) AS place
     FROM said
     """,
+    stored=False,
 )
 
 # expected: what the bought quantity costs at the category's mean price; place: 1 = the category with most money.

@@ -13,6 +13,7 @@ MEMBER_BASKET = Relation(
         ON bought.member_code = member_day.member_code AND bought.day = member_day.day
     GROUP BY member_day.member_code, recent
     """,
+    stored=False,
 )
 
 SOURCES = (MEMBER_BASKET,)

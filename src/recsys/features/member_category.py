@@ -41,21 +41,9 @@ MEMBER_CATEGORY_SPINE = Relation(
     """,
 )
 
-# visit: the ordinal of the day among the member's purchase days; gap, recent, weight: as in member_day.
-MEMBER_CATEGORY_VISIT = Relation(
-    "member_category_visit",
-    f"""
-    WITH ordered AS (
-        SELECT bought.*, member_day.nth AS visit,
-               bought.day - lag(bought.day) OVER (
-                   PARTITION BY bought.member_code, category_code ORDER BY bought.day
-               ) AS gap,
-               row_number() OVER (PARTITION BY bought.member_code, category_code ORDER BY bought.day DESC) AS recent
-        FROM member_category_day AS bought
-        JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
-    )
-    SELECT *, {gap_weight()} AS weight FROM ordered
-    """,
+# weight: as in member_day.
+MEMBER_CATEGORY_GAP = Relation(
+    "member_category_gap", f"SELECT *, {gap_weight()} AS weight FROM member_category_visit", stored=False
 )
 
 CATEGORY_RHYTHM = Relation(
@@ -94,9 +82,10 @@ MEMBER_CATEGORY_STANDING = Relation(
     JOIN totals ON totals.member_code = pairs.member_code
     JOIN category_rhythm ON category_rhythm.category_code = pairs.category_code
     """,
+    stored=False,
 )
 
-SOURCES = (MEMBER_CATEGORY_SPINE, MEMBER_CATEGORY_VISIT, CATEGORY_RHYTHM, MEMBER_CATEGORY_STANDING)
+SOURCES = (MEMBER_CATEGORY_SPINE, MEMBER_CATEGORY_GAP, CATEGORY_RHYTHM, MEMBER_CATEGORY_STANDING)
 
 _ONE_DAY = "fewer than 2 purchase days in it"
 
@@ -228,70 +217,70 @@ def _standing() -> tuple[Draft, ...]:
             "share",
             "nothing paid in the year",
             "money in it / money, in the last 365 days",
-            ratio("max(money_365d)", "max(total_365d)"),
+            ratio("money_365d", "total_365d"),
         ),
         number(
             f"{own}_visit_share",
             "share",
             NEVER,
             "purchase days in it / the member's purchase days",
-            "max(days) / max(visits)",
+            "days / visits",
         ),
         number(
             f"{own}_visit_share_90d",
             "share",
             "nothing bought in 90 days",
             "purchase days in it / the member's purchase days, in the last 90 days",
-            ratio("max(days_90d)", "max(visits_90d)"),
+            ratio("days_90d", "visits_90d"),
         ),
         number(
             f"{own}_money_rank",
             "rank",
             NEVER,
             "1 + the member's categories with more money in the last 365 days",
-            "max(money_rank)",
+            "money_rank",
         ),
         number(
             f"{own}_frequency_rank",
             "rank",
             NEVER,
             "1 + the member's categories with more purchase days",
-            "max(days_rank)",
+            "days_rank",
         ),
         number(
             f"{own}_visits_since",
             "count",
             NEVER,
             "the member's purchase days after the last one in it",
-            "max(visits) - max(last_visit)",
+            "visits - last_visit",
         ),
         number(
             f"{own}_gap_to_median",
             "ratio",
             "own or median gap unknown",
             "mean gap in it / category_median_gap",
-            ratio("max(gap)", "max(median_gap)"),
+            ratio("gap", "median_gap"),
         ),
         number(
             f"{own}_recency_to_median_gap",
             "ratio",
             "nobody bought it twice",
             "days since the last purchase in it / category_median_gap",
-            ratio(f"{AS_OF} - max(last_day)", "max(median_gap)"),
+            ratio(f"{AS_OF} - last_day", "median_gap"),
         ),
         number(
             f"{own}_recency_to_median_recency",
             "ratio",
             NEVER,
             "days since the last purchase in it / category_median_recency",
-            ratio(f"{AS_OF} - max(last_day)", "max(median_recency)"),
+            ratio(f"{AS_OF} - last_day", "median_recency"),
         ),
         number(
             "is_repeat_category",
             "flag",
             NEVER,
             f"1 where category_repeat_share >= {REPEAT_THRESHOLD}, else 0",
-            f"CASE WHEN max(repeat_share) >= {REPEAT_THRESHOLD} THEN 1 ELSE 0 END",
+            f"CASE WHEN repeat_share >= {REPEAT_THRESHOLD} THEN 1 ELSE 0 END",
         ),
     )
 
@@ -317,7 +306,7 @@ def _tried() -> tuple[Draft, ...]:
 
 
 FEATURES: tuple[FeatureSpec, ...] = (
-    *features(View.MEMBER_CATEGORY, "member_category_visit", (*_rhythm(), *_amounts())),
+    *features(View.MEMBER_CATEGORY, "member_category_gap", (*_rhythm(), *_amounts())),
     *features(View.MEMBER_CATEGORY, "member_category_standing", _standing()),
     *features(View.MEMBER_CATEGORY, "member_product_life", _tried()),
     *features(

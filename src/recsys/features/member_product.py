@@ -4,7 +4,8 @@ from recsys.core.task import FeatureSpec, View
 from recsys.features.expression import AS_OF, NEVER, Draft, Relation, features, number, when
 from recsys.features.kin import kin_drafts, kin_relations
 from recsys.features.level import PRODUCT
-from recsys.features.pair import events, history, pair_relations, rhythm, standing
+from recsys.features.pair import chance, events, history, ranks, rhythm, standing
+from recsys.features.pair_relation import pair_relations
 from recsys.features.product import PRICE_LEVEL
 from recsys.features.sources import scores
 
@@ -31,6 +32,7 @@ PAIR_AFFINITY = Relation(
     JOIN product_level ON product_level.product_code = candidate.product_code
     LEFT JOIN brands ON brands.member_code = candidate.member_code AND brands.brand_code = base.brand_code
     """,
+    stored=False,
 )
 
 SOURCES = (*pair_relations(PRODUCT), *kin_relations(PRODUCT), PRODUCT_LEVEL, PAIR_AFFINITY)
@@ -43,34 +45,36 @@ def _affinity() -> tuple[Draft, ...]:
             "share",
             "brand unknown",
             "(product, day) pairs of its brand / all the member's",
-            f"max({when('brand_code IS NOT NULL', 'coalesce(brand_times, 0)')}) / max(times)",
+            f"{when('brand_code IS NOT NULL', 'coalesce(brand_times, 0)')} / times",
         ),
         number(
             "affinity_brand_days_since",
             "days",
             "the member never bought its brand",
             "as_of - last purchase day of its brand",
-            f"{AS_OF} - max(brand_last_day)",
+            f"{AS_OF} - brand_last_day",
         ),
         number(
             "price_level_distance",
             "ratio",
             "product or member price level unknown",
             "product_price_level - price_level",
-            "max(price_distance)",
+            "price_distance",
         ),
     )
 
 
 _FLAGS = (
-    number("is_candidate", "flag", NEVER, "1 where a candidate source named the pair, else 0", "max(is_candidate)"),
-    number("is_launch", "flag", NEVER, "1 where it is a launch that the member has not bought yet", "max(is_launch)"),
+    number("is_candidate", "flag", NEVER, "1 where a candidate source named the pair, else 0", "is_candidate"),
+    number("is_launch", "flag", NEVER, "1 where it is a launch that the member has not bought yet", "is_launch"),
 )
 
 FEATURES: tuple[FeatureSpec, ...] = (
     *features(View.MEMBER_PRODUCT, "candidate_product", (*_FLAGS, *scores(PRODUCT))),
     *features(View.MEMBER_PRODUCT, "own_product_visit", (*history(PRODUCT), *rhythm(PRODUCT))),
     *features(View.MEMBER_PRODUCT, "own_product_standing", standing(PRODUCT)),
+    *features(View.MEMBER_PRODUCT, "own_product_rank", ranks(PRODUCT)),
+    *features(View.MEMBER_PRODUCT, "own_product_chance", chance(PRODUCT)),
     *features(View.MEMBER_PRODUCT, "own_product_category", kin_drafts(PRODUCT, "category")),
     *features(View.MEMBER_PRODUCT, "own_product_subcategory", kin_drafts(PRODUCT, "subcategory")),
     *features(View.MEMBER_PRODUCT, "pair_affinity", _affinity()),

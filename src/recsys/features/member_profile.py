@@ -25,6 +25,7 @@ MEMBER_RETURN = Relation(
     UNION ALL
     SELECT member_code, day, 0, 1 FROM returned
     """,
+    stored=False,
 )
 
 # One row for each member and launch of the last year that the member bought, and one with a null for everybody.
@@ -38,6 +39,7 @@ MEMBER_LAUNCH = Relation(
     SELECT member_code, product_code, 0
     FROM member_product_life WHERE product_code IN (SELECT product_code FROM launched)
     """,
+    stored=False,
 )
 
 SOURCES = (MEMBER_RETURN, MEMBER_LAUNCH)

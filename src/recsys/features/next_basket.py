@@ -8,10 +8,10 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 
 from recsys.core.config import Settings
+from recsys.features.mixing import Block, Parts, parts_of, turned
 from recsys.features.visits import Codes, Visits
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
-Block = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class TifuConfig(Settings):
@@ -50,7 +50,7 @@ class Pool:
 
     members: (p,) codes. norms: (p,) squared lengths of the vectors; sizes: (p,) items ever bought.
     vectors, buyers: (m, p) of TIFU-KNN; ones where ever bought.
-    frequency, popularity: (m, p) the vectors again, and the shares of the latest baskets, in single precision.
+    frequency, popularity: (m, p) the vectors again, and the shares of the latest baskets, to be mixed.
     """
 
     members: Codes
@@ -58,8 +58,8 @@ class Pool:
     sizes: Matrix
     vectors: csr_matrix
     buyers: csr_matrix
-    frequency: csr_matrix
-    popularity: csr_matrix
+    frequency: Parts
+    popularity: Parts
 
 
 def pool_of(members: Codes, visits: Visits, tifu: TifuConfig, upcf: UpcfConfig) -> Pool:
@@ -67,9 +67,9 @@ def pool_of(members: Codes, visits: Visits, tifu: TifuConfig, upcf: UpcfConfig) 
     vectors, bought = frequency_vectors(visits, tifu), visits.bought()
     norms = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
     sizes = np.asarray(bought.sum(axis=1), dtype=np.float64).ravel()
-    turned, popularity = vectors.T.tocsr(), recent_popularity(visits, upcf).T.tocsr()
-    frequency, popularity = turned.astype(np.float32), popularity.astype(np.float32)
-    return Pool(members, norms, sizes, turned, bought.T.tocsr(), frequency, popularity)
+    by_item, popularity = vectors.T.tocsr(), recent_popularity(visits, upcf).T.tocsr()
+    popularity.eliminate_zeros()
+    return Pool(members, norms, sizes, by_item, bought.T.tocsr(), parts_of(by_item), parts_of(popularity))
 
 
 def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
@@ -88,10 +88,11 @@ def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
     return visits.matrix(weights)
 
 
-def neighbour_vectors(own: csr_matrix, members: Codes, pool: Pool, config: TifuConfig) -> Block:
-    """(n, items) mean of the vectors nearest to each own (n, items) one by Euclid, the member's own left out.
+def neighbour_weights(own: csr_matrix, members: Codes, pool: Pool, config: TifuConfig) -> Block:
+    """(p, n) weights whose mix of frequencies is the mean of the vectors nearest to each own (n, items) one.
 
-    Source: as `frequency_vectors`, section 4.2; the prediction is alpha * own + (1 - alpha) * this.
+    Nearest by Euclid, the member's own left out.
+    Source: as `frequency_vectors`, section 4.2; the prediction is alpha * own + (1 - alpha) * that mean.
     """
     norms = np.asarray(own.multiply(own).sum(axis=1)).ravel()
     nearness = 2 * (own @ pool.vectors).toarray() - norms[:, None] - pool.norms[None, :]
@@ -101,37 +102,32 @@ def neighbour_vectors(own: csr_matrix, members: Codes, pool: Pool, config: TifuC
     weights = np.zeros_like(nearness)
     np.put_along_axis(weights, nearest, 1.0, axis=1)
     weights[np.isneginf(nearness)] = 0
-    return _mixed(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1), pool.frequency)
+    return turned(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1))
 
 
 def recent_popularity(visits: Visits, config: UpcfConfig) -> csr_matrix:
     """(n, items) share of each member's latest baskets that hold an item: user-wise popularity @r.
 
+    It holds a 0 where the member bought the item in older baskets alone.
     Source: Faggioli, Polato, Aiolli, Recency Aware Collaborative Filtering for Next Basket Recommendation, UMAP 2020.
     """
     weights = 1 / np.minimum(visits.counts, config.visits)[visits.rows]
-    return visits.matrix(weights, visits.ago < config.visits)
+    return visits.matrix(np.where(visits.ago < config.visits, weights, 0.0))
 
 
-def user_popularity(visits: Visits, members: Codes, pool: Pool, config: UpcfConfig) -> Block:
-    """(n, items) popularity among members alike, the member included with similarity 1: UP-CF@r.
+def alike_weights(bought: csr_matrix, members: Codes, pool: Pool, config: UpcfConfig) -> tuple[Block, Matrix]:
+    """(p, n) weights whose mix of popularities is that among members alike, and (n,) what all weights added up to.
 
-    The similarity of the sets of items ever bought is |u and v| / (|u|**asymmetry * |v|**(1 - asymmetry)), and counts
-    to the power of the locality. Divided by the sum of the weights, which changes no member's ranking.
+    The similarity of the sets of items ever bought, the ones of (n, items) bought, is
+    |u and v| / (|u|**asymmetry * |v|**(1 - asymmetry)), and counts to the power of the locality. Divided by the sum of
+    the weights, the member's own being 1, which changes no member's ranking. The prediction is the mix and the member's
+    own popularity, divided alike: UP-CF@r.
     Source: as `recent_popularity`.
     """
-    bought = visits.bought()
     common = (bought @ pool.buyers).toarray()
     sizes = np.asarray(bought.sum(axis=1)).ravel()
     norm = sizes[:, None] ** config.asymmetry * pool.sizes[None, :] ** (1 - config.asymmetry)
     weights = np.divide(common, norm, out=np.zeros_like(common), where=norm > 0) ** config.locality
     weights[members[:, None] == pool.members[None, :]] = 0
     whole = 1 + weights.sum(axis=1)
-    alike, own = _mixed(weights / whole[:, None], pool.popularity), recent_popularity(visits, config).tocoo()
-    alike[own.row, own.col] += own.data / whole[own.row]
-    return alike
-
-
-def _mixed(weights: Matrix, parts: csr_matrix) -> Block:
-    """(n, m) product of (n, p) weights and the turned (m, p) parts, in single precision as lists need no more."""
-    return np.ascontiguousarray((parts @ np.ascontiguousarray(weights.T, dtype=np.float32)).T)
+    return turned(weights / whole[:, None]), whole

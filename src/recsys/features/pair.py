@@ -4,7 +4,6 @@ from recsys.features.expression import (
     AS_OF,
     NEVER,
     Draft,
-    Relation,
     count,
     last_gap,
     mean_gap,
@@ -18,127 +17,14 @@ from recsys.features.expression import (
     within,
 )
 from recsys.features.level import Level
-
-HALF_LIVES = (7, 14, 28, 56, 112)
-"""Days after which a purchase counts half, of the decayed frequencies."""
-
-KEPT = (60, 80, 90, 95)
-"""Percent that a purchase keeps of its weight with each of the member's later purchase days."""
-
-PARTS_KEPT = (80, 90, 95)
-"""As KEPT, of days that weigh 1 / items bought on them."""
+from recsys.features.pair_relation import RANKS
+from recsys.features.weight import HALF_LIVES, KEPT, PARTS_KEPT, UNITS
 
 LAST_VISITS = (1, 3, 5, 10, 20)
 """Latest purchase days of the member that the item's share is taken of."""
 
-UNITS = 1_000_000_000_000
-"""Weights are whole parts of this, so that their sums do not depend on the order in which an engine adds them."""
-
-LOG_SIZE = f"CAST(round({UNITS} * ln(basket)) AS BIGINT)"
-"""Logarithm, in whole units, of the items bought on a day."""
-
-RANKS = (
-    ("tifu", "tifu_score", "tifu_score"),
-    ("near", "tifu_near", "tifu_near"),
-    ("upcf", "upcf_score", "upcf_score"),
-    ("kept", "kept_95", "coalesce(kept, 0)"),
-    ("part", "part_kept_95", "coalesce(part, 0)"),
-    ("hazard", "hazard", "coalesce(hazard, 0)"),
-)
-"""Ranks among a member's pairs: the name, the feature that is ranked, and its SQL."""
-
 _NOT_BOUGHT = "the member never bought it"
 _ONE_DAY = "the member bought it on fewer than 2 days"
-
-
-def half_life(days: int) -> str:
-    """Weight, in whole units, of a purchase day that halves every so many days."""
-    return f"CAST(round({UNITS} * power(0.5, ({AS_OF} - day) / {days}.0)) AS BIGINT)"
-
-
-def kept(percent: int, ago: str = "ago", size: str = "1") -> str:
-    """Weight, in whole units, of a purchase day that keeps so many percent at each later one of the member.
-
-    size: what it is divided by.
-    """
-    return f"CAST(round({UNITS} * power({percent} / 100.0, {ago}) / {size}) AS BIGINT)"
-
-
-def pair_relations(level: Level) -> tuple[Relation, ...]:
-    """Draft the relations of a level's pairs, which read `candidate_<level>`."""
-    name, code = level.name, level.code
-    # One row a member and visit; visit: its ordinal; visits: how many the member has; usual: mean days between them;
-    # basket: items bought; sizes: sum of the logarithms of `basket` over all visits of the member.
-    basket = Relation(
-        f"{name}_basket",
-        f"""
-        WITH counted AS (
-            SELECT member_code, day, count(*) AS basket FROM member_{name}_day GROUP BY member_code, day
-        )
-        SELECT counted.member_code, counted.day, nth AS visit, visits, visit_span / nullif(visits - 1, 0) AS usual,
-               basket, sum({LOG_SIZE}) OVER (PARTITION BY counted.member_code) AS sizes
-        FROM counted
-        JOIN member_day ON member_day.member_code = counted.member_code AND member_day.day = counted.day
-        JOIN member_total ON member_total.member_code = counted.member_code
-        """,
-    )
-    spine = Relation(
-        f"{level.pairs}_spine",
-        f"""
-        SELECT candidate.member_code, candidate.{code}, member_id, {level.key}
-        FROM candidate_{name} AS candidate
-        JOIN member_spine ON member_spine.member_code = candidate.member_code
-        JOIN {name}_spine AS item ON item.{code} = candidate.{code}
-        """,
-    )
-    # gap, visit_gap: since the item's purchase day before, in days and in visits; recent: 1 = the item's latest.
-    visit = Relation(
-        f"{level.own}_visit",
-        f"""
-        SELECT bought.member_code, bought.{code}, bought.day, bought.quantity, visit, visits, usual, basket, sizes,
-               bought.day - lag(bought.day) OVER one AS gap, visit - lag(visit) OVER one AS visit_gap,
-               row_number() OVER (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day DESC) AS recent
-        FROM member_{name}_day AS bought
-        JOIN candidate_{name} AS candidate
-            ON candidate.member_code = bought.member_code AND candidate.{code} = bought.{code}
-        JOIN {name}_basket AS held ON held.member_code = bought.member_code AND held.day = bought.day
-        WINDOW one AS (PARTITION BY bought.member_code, bought.{code} ORDER BY bought.day)
-        """,
-    )
-    # One row a pair: the item's place among the member's items and among those offered, and how due it is.
-    standing = Relation(
-        f"{level.own}_standing",
-        f"""
-        WITH ranked AS (
-            SELECT member_code, {code}, days, last_day,
-                   rank() OVER (PARTITION BY member_code ORDER BY days DESC) AS frequency_rank,
-                   rank() OVER (PARTITION BY member_code ORDER BY last_day DESC) AS recency_rank
-            FROM member_{name}_life
-        ),
-        seen AS (
-            SELECT member_code, {code}, max(visits) - max(visit) AS ago,
-                   sum({kept(95, "visits - visit")}) AS kept, sum({kept(95, "visits - visit", "basket")}) AS part
-            FROM {level.own}_visit GROUP BY member_code, {code}
-        ),
-        rhythm AS (
-            SELECT {code}, sum(last_day - first_day) / nullif(sum(days - 1), 0) AS gap
-            FROM member_{name}_life GROUP BY {code}
-        )
-        SELECT candidate.member_code, candidate.{code},
-               own.days, own.last_day, own.frequency_rank, own.recency_rank, rhythm.gap AS item_gap, visits, hazard,
-               {", ".join(f"rank() OVER (one ORDER BY {score} DESC) AS {rank}_rank" for rank, _, score in RANKS)}
-        FROM candidate_{name} AS candidate
-        JOIN member_total AS totals ON totals.member_code = candidate.member_code
-        LEFT JOIN rhythm ON rhythm.{code} = candidate.{code}
-        LEFT JOIN ranked AS own
-            ON own.member_code = candidate.member_code AND own.{code} = candidate.{code}
-        LEFT JOIN seen ON seen.member_code = candidate.member_code AND seen.{code} = candidate.{code}
-        LEFT JOIN {name}_hazard AS chance
-            ON chance.{code} = candidate.{code} AND seen.ago + 1 BETWEEN chance.first_visit AND chance.last_visit
-        WINDOW one AS (PARTITION BY candidate.member_code)
-        """,
-    )
-    return basket, spine, visit, standing
 
 
 def history(level: Level) -> tuple[Draft, ...]:
@@ -162,7 +48,7 @@ def history(level: Level) -> tuple[Draft, ...]:
                 "count",
                 NEVER,
                 f"days on which the member bought it, each weighing 1/2 for every {days} days that passed",
-                f"coalesce(sum({half_life(days)}), 0) / {UNITS}",
+                f"coalesce(sum(half_life_{days}), 0) / {UNITS}",
             )
             for days in HALF_LIVES
         ),
@@ -172,7 +58,7 @@ def history(level: Level) -> tuple[Draft, ...]:
                 "count",
                 NEVER,
                 f"days on which the member bought it, each weighing 0.{percent} for every later visit of the member",
-                f"coalesce(sum({kept(percent, 'visits - visit')}), 0) / {UNITS}",
+                f"coalesce(sum(kept_{percent}), 0) / {UNITS}",
             )
             for percent in KEPT
         ),
@@ -181,7 +67,7 @@ def history(level: Level) -> tuple[Draft, ...]:
             "share",
             NEVER,
             "sum over the days with it of 1 / items bought on the day / the member's visits",
-            f"coalesce(sum({kept(100, '0', 'basket')}), 0) / {UNITS} / max(visits)",
+            f"coalesce(sum(part), 0) / {UNITS} / max(visits)",
         ),
         *(
             number(
@@ -189,7 +75,7 @@ def history(level: Level) -> tuple[Draft, ...]:
                 "count",
                 NEVER,
                 f"days with it, each weighing 0.{percent} for every later visit / items bought on the day",
-                f"coalesce(sum({kept(percent, 'visits - visit', 'basket')}), 0) / {UNITS}",
+                f"coalesce(sum(part_{percent}), 0) / {UNITS}",
             )
             for percent in PARTS_KEPT
         ),
@@ -198,7 +84,7 @@ def history(level: Level) -> tuple[Draft, ...]:
             "logarithm",
             _NOT_BOUGHT,
             "mean ln of the items bought on days with it - the same of all the member's visits",
-            f"sum({LOG_SIZE}) / count(day) / {UNITS} - max(sizes) / max(visits) / {UNITS}",
+            f"sum(log_size) / count(day) / {UNITS} - max(sizes) / max(visits) / {UNITS}",
         ),
         *(
             number(
@@ -206,7 +92,7 @@ def history(level: Level) -> tuple[Draft, ...]:
                 "share",
                 NEVER,
                 f"days with it / the member's visits, of the last {visits} visits",
-                f"coalesce({count(f'visits - visit < {visits}')} / least(max(visits), {visits}), 0)",
+                f"coalesce({count(f'ago < {visits}')} / least(max(visits), {visits}), 0)",
             )
             for visits in LAST_VISITS
         ),
@@ -284,14 +170,14 @@ def rhythm(level: Level) -> tuple[Draft, ...]:
             "count",
             _NOT_BOUGHT,
             "the member's visits after the last one with it",
-            "max(visits) - max(visit)",
+            "min(ago)",
         ),
         number(
             f"{own}_visits_overdue_ratio",
             "ratio",
             _ONE_DAY,
             "the member's visits after the last one with it / mean visits from one purchase of it to the next",
-            f"(max(visits) - max(visit)) / nullif({between}, 0)",
+            ratio("min(ago)", between),
         ),
         number(
             f"{own}_share_since_first",
@@ -312,45 +198,50 @@ def standing(level: Level) -> tuple[Draft, ...]:
             "share",
             NEVER,
             "days on which the member bought it / the member's purchase days",
-            "coalesce(max(days), 0) / max(visits)",
+            "coalesce(days, 0) / visits",
         ),
         number(
             f"{own}_due_ratio",
             "ratio",
             "never bought by the member, or by nobody twice",
             f"days since the last purchase of it / {item}_mean_gap",
-            ratio(f"{AS_OF} - max(last_day)", "max(item_gap)"),
+            ratio(f"{AS_OF} - last_day", "item_gap"),
         ),
         number(
             f"{own}_frequency_rank",
             "rank",
             _NOT_BOUGHT,
             "1 + the member's items bought on more days",
-            "max(frequency_rank)",
+            "frequency_rank",
         ),
         number(
             f"{own}_recency_rank",
             "rank",
             _NOT_BOUGHT,
             "1 + the member's items bought more recently",
-            "max(recency_rank)",
+            "recency_rank",
         ),
-        *(
-            number(
-                f"{own}_{rank}_rank",
-                "rank",
-                NEVER,
-                f"1 + pairs of the member with a higher {own}_{named}",
-                f"max({rank}_rank)",
-            )
-            for rank, named, _ in RANKS
-        ),
+    )
+
+
+def ranks(level: Level) -> tuple[Draft, ...]:
+    """Draft features over `own_<level>_rank`."""
+    own = level.own
+    return tuple(
+        number(f"{own}_{name}_rank", "rank", NEVER, f"1 + pairs of the member with a higher {own}_{of}", f"{name}_rank")
+        for name, of, _ in RANKS
+    )
+
+
+def chance(level: Level) -> tuple[Draft, ...]:
+    """Draft features over `own_<level>_chance`."""
+    return (
         number(
-            f"{own}_hazard",
+            f"{level.own}_hazard",
             "probability",
             _NOT_BOUGHT,
             "chance, over all members who bought it, to buy it at the visit that comes so many visits after the last",
-            "max(hazard)",
+            "hazard",
         ),
     )
 

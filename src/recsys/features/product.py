@@ -39,6 +39,7 @@ PRODUCT_KIN = Relation(
     LEFT JOIN broad ON broad.category_code = base.category_code
     LEFT JOIN category_price ON category_price.category_code = base.category_code
     """,
+    stored=False,
 )
 
 # One row a product: its prices in money for a unit.
@@ -57,7 +58,7 @@ PRODUCT_PRICE = Relation(
     """,
 )
 
-PRODUCT_EVENT = Relation("product_event", "SELECT * FROM event WHERE product_code IS NOT NULL")
+PRODUCT_EVENT = Relation("product_event", "SELECT * FROM event WHERE product_code IS NOT NULL", stored=False)
 
 SOURCES = (PRODUCT_SPINE, PRODUCT_POPULARITY, PRODUCT_KIN, PRODUCT_PRICE, PRODUCT_EVENT)
 

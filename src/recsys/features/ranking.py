@@ -5,25 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
+from recsys.features.places import Flags, Places
 from recsys.features.visits import Codes
 
 CHUNK = 64
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-
-
-@dataclass(frozen=True)
-class Places:
-    """(n,) places of members and items."""
-
-    rows: Codes
-    columns: Codes
-
-
-def hashes(names: "np.ndarray") -> Hashes:
-    """(n,) pseudo-random numbers that come from texts alone."""
-    return np.asarray(pd.util.hash_array(names), dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -33,29 +20,62 @@ class Counts:
     all: int
     new: int
 
+    @property
+    def reach(self) -> int:
+        """How many never bought items suffice to tell both."""
+        return max(self.all, self.new)
 
-def best(scores: "np.ndarray", own: csr_matrix, counts: Counts, ties: tuple[Hashes, Hashes], *, floor: float) -> Places:
-    """Take each row's highest columns of all, and its highest of those that `own` does not hold.
 
-    scores: (b, m); only scores above the floor are taken. own: (b, m), not 0 where the member bought the item.
-    ties: (b,) and (m,) hashes of rows and columns, which order equal scores.
+def hashes(names: "np.ndarray") -> Hashes:
+    """(n,) pseudo-random numbers that come from texts alone."""
+    return np.asarray(pd.util.hash_array(names), dtype=np.uint64)
+
+
+def highest(fresh: "np.ndarray", count: int, *, floor: float) -> Places:
+    """Find each row's count highest columns, and all that equal the last of them; only scores above the floor.
+
+    fresh: (b, m) scores; -inf is never found.
     """
-    reach = max(counts.all, counts.new)
-    if not scores.size or not reach:
+    if not fresh.size or not count:
         none = np.empty(0, dtype=np.int64)
         return Places(none, none)
-    had = np.repeat(np.arange(len(scores)), np.diff(own.indptr)), own.indices.astype(np.int64)
-    fresh = scores.copy()
-    fresh[had] = -np.inf
-    rows, columns = np.nonzero((fresh >= _reach(fresh, reach)) & (fresh > floor))
-    first = _first(rows, columns, fresh[rows, columns], reach, ties)
-    rows, columns = rows[first], columns[first]
-    new = _first(rows, columns, fresh[rows, columns], counts.new, ties)
-    worth = scores[had] > floor
-    every = np.concatenate([rows, had[0][worth]]), np.concatenate([columns, had[1][worth]])
-    top = _first(*every, scores[every], counts.all, ties)
-    kept = np.union1d(new, top)
-    return Places(every[0][kept], every[1][kept])
+    least = np.maximum(_reach(fresh, count), np.nextafter(fresh.dtype.type(floor), fresh.dtype.type(np.inf)))
+    found = Places(*np.divmod(np.flatnonzero(fresh >= least), fresh.shape[1]))
+    return found[_near_top(found.rows, fresh[found.rows, found.columns], count, len(fresh))]
+
+
+def listed(pairs: Places, scores: "np.ndarray", new: Flags, counts: Counts, ties: tuple[Hashes, Hashes]) -> Codes:
+    """(k,) numbers of the pairs that a source names: the highest of each row, and the highest new ones.
+
+    pairs: (n,) ordered by row. scores: (n,); -inf is never named. new: (n,) whether the member never bought the item.
+    ties: hashes of rows and columns, which order equal scores.
+    """
+    every = np.flatnonzero(scores > -np.inf)
+    fresh = every[new[every]]
+    return np.union1d(_first(pairs, scores, every, counts.all, ties), _first(pairs, scores, fresh, counts.new, ties))
+
+
+def _first(pairs: Places, scores: "np.ndarray", chosen: Codes, count: int, ties: tuple[Hashes, Hashes]) -> Codes:
+    """(k,) numbers of the count highest of the chosen pairs of each row."""
+    if not count or not len(chosen):
+        return chosen[:0]
+    top = chosen[_near_top(pairs.rows[chosen], scores[chosen], count, len(ties[0]))]
+    near = pairs[top]
+    mixed = (ties[0][near.rows] ^ ties[1][near.columns]) * np.uint64(0x9E3779B97F4A7C15)
+    order = np.lexsort((mixed, -scores[top], near.rows))
+    rows = near.rows[order]
+    return top[order[np.arange(len(order)) - np.searchsorted(rows, rows) < count]]
+
+
+def _near_top(rows: Codes, scores: "np.ndarray", count: int, length: int) -> Flags:
+    """(n,) whether a score is no less than the count-th highest of its row; rows: (n,) ascending, below length."""
+    starts = np.searchsorted(rows, np.arange(length + 1))
+    widest = int(np.diff(starts).max(initial=0))
+    if widest <= count:
+        return np.ones(len(rows), dtype=bool)
+    padded = np.full((length, widest), -np.inf, dtype=scores.dtype)
+    padded[rows, np.arange(len(rows)) - starts[rows]] = scores
+    return np.asarray(scores >= np.partition(padded, widest - count, axis=1)[rows, widest - count])
 
 
 def _reach(scores: "np.ndarray", count: int) -> "np.ndarray":
@@ -65,15 +85,7 @@ def _reach(scores: "np.ndarray", count: int) -> "np.ndarray":
     if chunks <= count:
         return np.full((rows, 1), -np.inf)
     whole = width - width % CHUNK
-    highest = scores[:, :whole].reshape(rows, -1, CHUNK).max(axis=2)
+    top = scores[:, :whole].reshape(rows, -1, CHUNK).max(axis=2)
     if whole < width:
-        highest = np.concatenate([highest, scores[:, whole:].max(axis=1, keepdims=True)], axis=1)
-    return np.partition(highest, chunks - count, axis=1)[:, [chunks - count]]
-
-
-def _first(rows: Codes, columns: Codes, scores: "np.ndarray", count: int, ties: tuple[Hashes, Hashes]) -> Codes:
-    """(k,) numbers of the count highest pairs of each row."""
-    mixed = (ties[0][rows] ^ ties[1][columns]) * np.uint64(0x9E3779B97F4A7C15)
-    order = np.lexsort((mixed, -scores, rows))
-    starts = np.searchsorted(rows[order], rows[order])
-    return order[np.arange(len(order)) - starts < count].astype(np.int64)
+        top = np.concatenate([top, scores[:, whole:].max(axis=1, keepdims=True)], axis=1)
+    return np.partition(top, chunks - count, axis=1)[:, [chunks - count]]

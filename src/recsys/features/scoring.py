@@ -1,7 +1,8 @@
-"""What every source thinks of the items of some members: dense scores of a block, and the pairs that they name."""
+"""What every source thinks of the items of some members, and the pairs that they name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import duckdb
 import numpy as np
@@ -11,18 +12,28 @@ from threadpoolctl import threadpool_limits
 
 from recsys.features.collaborative import Collaborative, CollaborativeConfig, learn
 from recsys.features.level import Level
+from recsys.features.mixing import Mix
 from recsys.features.next_basket import (
     Pool,
     TifuConfig,
     UpcfConfig,
+    alike_weights,
     frequency_vectors,
-    neighbour_vectors,
+    neighbour_weights,
     pool_of,
-    user_popularity,
+    recent_popularity,
 )
-from recsys.features.ranking import Counts, Hashes, Places, best, hashes
+from recsys.features.opinion import Opinion, factorised, popular
+from recsys.features.places import Places, held, places_in
+from recsys.features.ranking import Counts, Hashes, hashes, listed
 from recsys.features.sources import Source
-from recsys.features.visits import Codes, numbers, read_visits
+from recsys.features.visits import Codes, Visits, numbers, read_visits
+
+CELLS_AT_ONCE = 6_000_000
+"""Cells of a block of members and items, or members of the pool, that are in memory at once."""
+
+READ_AT_ONCE = 2048
+"""Members whose visits are read at once, or the members of a block where those are more."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,11 @@ class Named:
     members: Codes
     items: Codes
     sources: Codes
+
+    def of(self, members: Codes) -> Self:
+        """Take the pairs of some members that follow each other, whose codes ascend."""
+        start, end = np.searchsorted(self.members, [members[0], members[-1] + 1])
+        return type(self)(self.members[start:end], self.items[start:end], self.sources[start:end])
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,16 @@ class Learnt:
     upcf: UpcfConfig
     pool: Pool
     collaborative: Collaborative
+
+    @property
+    def block(self) -> int:
+        """Members who are scored at once."""
+        return max(1, CELLS_AT_ONCE // max(1, len(self.item_codes), len(self.pool.members)))
+
+    def reads(self, members: Codes) -> Iterator[Codes]:
+        """Cut members, whose codes ascend, into whole blocks that are read at once."""
+        size = self.block * max(1, READ_AT_ONCE // self.block)
+        yield from (members[start : start + size] for start in range(0, len(members), size))
 
 
 def learn_level(
@@ -87,123 +113,135 @@ def score_members(
 ) -> pd.DataFrame:
     """Name and score the pairs of some members, whose codes ascend; a pair once, with its first source.
 
-    quotas: how many each source may name that gives scores. Columns: member_code, item, source and the scores, all of
-    them numbers.
+    named: of these members, by member. quotas: how many each source may name that gives scores. Columns: member_code,
+    item, source and the scores, all of them numbers.
     """
     visits = read_visits(connection, learnt.level, members, learnt.item_codes)
-    own = visits.bought()
-    vectors = frequency_vectors(visits, learnt.tifu)
-    near = neighbour_vectors(vectors, members, learnt.pool, learnt.tifu)
-    tifu, frequency = (1 - learnt.tifu.alpha) * near, vectors.tocoo()
-    tifu[frequency.row, frequency.col] += learnt.tifu.alpha * frequency.data
-    upcf = user_popularity(visits, members, learnt.pool, learnt.upcf)
-    factorised = _factorised(learnt.collaborative, members)
-    inside = np.searchsorted(learnt.item_codes, learnt.collaborative.item_codes)
-    ties = (learnt.member_ties[members - 1], learnt.item_ties)
-
-    def name(source: Source, scores: "np.ndarray", columns: Codes, floor: float = 0) -> Named:
-        found = best(scores, own[:, columns], quotas[source], (ties[0], ties[1][columns]), floor=floor)
-        return _named(found, members, learnt.item_codes[columns], source)
-
-    every = np.arange(len(learnt.item_codes))
-    often = _most_often(learnt, own, quotas[Source.POPULAR])
-    pairs = _once(
-        named,
-        name(Source.TIFU, tifu, every),
-        name(Source.UPCF, upcf, every),
-        *(name(source, scores, inside, floor) for source, scores, floor in factorised.sources()),
-        name(
-            Source.POPULAR, np.broadcast_to(learnt.times[often].astype(np.float32), (len(members), len(often))), often
-        ),
-    )
-    rows = np.searchsorted(members, pairs.members)
-    columns = _places(learnt.item_codes, pairs.items)
-    factor_columns = _places(learnt.collaborative.item_codes, pairs.items)
-    return pd.DataFrame(
-        {
-            "member_code": pairs.members,
-            "item": pairs.items,
-            "source": pairs.sources,
-            "tifu_score": _at(tifu, rows, columns, 0.0),
-            "tifu_near": _at(near, rows, columns, 0.0),
-            "tifu_share": _cells(_shared(vectors), rows, columns),
-            "upcf_score": _at(upcf, rows, columns, 0.0),
-            "neighbour_score": _at(factorised.near, rows, factor_columns, 0.0),
-            "bm25_score": _at(factorised.alike, rows, factor_columns, 0.0),
-            "als_score": _at(factorised.als, rows, factor_columns, np.nan),
-        }
-    )
+    blocks = []
+    with threadpool_limits(1, "blas"):
+        for start in range(0, len(members), learnt.block):
+            block = members[start : start + learnt.block]
+            blocks.append(_score_block(learnt, block, visits.of(start, start + len(block)), named.of(block), quotas))
+    return pd.concat(blocks, ignore_index=True)
 
 
 @dataclass(frozen=True)
-class _Factorised:
-    """(b, m) scores over the factorised items; als is NaN for members outside."""
+class _Block:
+    """What is known of b members before any pair is named; of items by their places among `Learnt.item_codes`.
 
-    near: "np.ndarray"
-    alike: "np.ndarray"
-    als: "np.ndarray"
+    own: (b, m) ones where the member ever bought the item; had: these places.
+    vectors, recent: (b, m) of TIFU-KNN and UP-CF@r, holding the same cells.
+    whole: (b,) what the weights of UP-CF@r add up to, the member's own being 1.
+    """
 
-    def sources(self) -> tuple[tuple[Source, "np.ndarray", float], ...]:
-        """Return each source with its scores and the number that a score must exceed to name a pair."""
-        known = np.where(np.isnan(self.als), -np.inf, self.als)
-        return (
-            (Source.NEIGHBOUR, self.near, 0.0),
-            (Source.BM25, self.alike, 0.0),
-            (Source.ALS, known, -np.inf),
-        )
-
-
-def _factorised(learnt: Collaborative, members: Codes) -> _Factorised:
-    known = np.isin(members, learnt.member_codes)
-    rows = np.flatnonzero(known)
-    places = np.searchsorted(learnt.member_codes, members[rows])
-    shape = (len(members), len(learnt.item_codes))
-    near, alike, als = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
-    if len(rows) and shape[1]:
-        weights, days = learnt.weights[places], learnt.days[places]
-        near[rows] = (weights @ learnt.similar).toarray() / np.asarray(weights.sum(axis=1))
-        alike[rows] = (days @ learnt.alike).toarray() / np.asarray(days.sum(axis=1))
-        with threadpool_limits(1, "blas"):
-            als[rows] = learnt.member_factors[places] @ learnt.item_factors.T
-    return _Factorised(near, alike, als)
+    members: Codes
+    own: csr_matrix
+    had: Places
+    vectors: csr_matrix
+    recent: csr_matrix
+    whole: "np.ndarray"
+    tifu: Mix
+    upcf: Mix
+    opinions: tuple[Opinion, ...]
 
 
-def _most_often(learnt: Learnt, own: csr_matrix, popular: Counts) -> Codes:
-    """Places of the items bought most lately: so many that every member is left enough never bought."""
-    order = np.lexsort((learnt.item_ties, -learnt.times))
-    return order[: max(popular.all, popular.new) + int(np.diff(own.indptr).max(initial=0))].astype(np.int64)
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs that may be named, by row and item.
+
+    items: (n,) codes. places: (n,) rows among the block's members and columns among `Learnt.item_codes`.
+    had: (l,) numbers of the pairs that the members bought, in the order of the cells of `_Block.own`.
+    sources: (n,) the first source that named the pair from outside this module, or the number of sources.
+    """
+
+    items: Codes
+    places: Places
+    had: Codes
+    sources: Codes
+
+    def of_own(self, cells: csr_matrix) -> "np.ndarray":
+        """(n,) cells of a matrix that holds what the members bought; 0 elsewhere."""
+        values = np.zeros(len(self.items))
+        values[self.had] = cells.data
+        return values
 
 
-def _named(found: Places, members: Codes, items: Codes, source: Source) -> Named:
-    return Named(members[found.rows], items[found.columns], np.full(len(found.rows), source, dtype=np.int64))
+def _score_block(
+    learnt: Learnt, members: Codes, visits: Visits, named: Named, quotas: Mapping[Source, Counts]
+) -> pd.DataFrame:
+    block = _block(learnt, members, visits, quotas)
+    pairs = _pairs(learnt, block, named, quotas)
+    places, alpha = pairs.places, learnt.tifu.alpha
+    near = block.tifu.cells(places)
+    tifu = np.float32(1 - alpha) * near + alpha * pairs.of_own(block.vectors)
+    upcf = block.upcf.cells(places) + pairs.of_own(block.recent) / block.whole[places.rows]
+    scores = {Source.TIFU: tifu.astype(np.float32), Source.UPCF: upcf.astype(np.float32)}
+    scores |= {opinion.source: opinion.cells(places) for opinion in block.opinions}
+    new = pairs.of_own(block.own) == 0
+    ties = (learnt.member_ties[members - 1], learnt.item_ties)
+    sources = pairs.sources.copy()
+    for source, values in scores.items():
+        worth = values if source is Source.ALS else np.where(values > 0, values, -np.inf)
+        chosen = listed(places, worth, new, quotas[source], ties)
+        sources[chosen] = np.minimum(sources[chosen], source)
+    als = scores[Source.ALS]
+    frame = pd.DataFrame(
+        {
+            "member_code": members[places.rows],
+            "item": pairs.items,
+            "source": sources,
+            "tifu_score": scores[Source.TIFU].astype(np.float64),
+            "tifu_near": near.astype(np.float64),
+            "tifu_share": pairs.of_own(_shared(block.vectors)),
+            "upcf_score": scores[Source.UPCF].astype(np.float64),
+            "neighbour_score": scores[Source.NEIGHBOUR],
+            "bm25_score": scores[Source.BM25],
+            "als_score": np.where(np.isneginf(als), np.nan, als),
+        }
+    )
+    return frame[sources < len(Source)]
 
 
-def _once(*parts: Named) -> Named:
-    """Each pair once, with its first source, ordered by member and item."""
-    members = np.concatenate([part.members for part in parts])
-    items = np.concatenate([part.items for part in parts])
-    sources = np.concatenate([part.sources for part in parts])
-    order = np.lexsort((sources, items, members))
-    members, items, sources = members[order], items[order], sources[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (members[1:] != members[:-1]) | (items[1:] != items[:-1])
-    return Named(members[first], items[first], sources[first])
+def _block(learnt: Learnt, members: Codes, visits: Visits, quotas: Mapping[Source, Counts]) -> _Block:
+    pool, own, vectors = learnt.pool, visits.bought(), frequency_vectors(visits, learnt.tifu)
+    near = neighbour_weights(vectors, members, pool, learnt.tifu)
+    alike, whole = alike_weights(own, members, pool, learnt.upcf)
+    had = held(own)
+    factors = np.searchsorted(learnt.item_codes, learnt.collaborative.item_codes)
+    return _Block(
+        members,
+        own,
+        had,
+        vectors,
+        recent_popularity(visits, learnt.upcf),
+        whole,
+        Mix.of(pool.frequency, near, had.columns),
+        Mix.of(pool.popularity, alike, had.columns),
+        (
+            *factorised(learnt.collaborative, members, factors),
+            popular(learnt.times, learnt.item_ties, own, quotas[Source.POPULAR]),
+        ),
+    )
 
 
-def _places(codes: Codes, wanted: Codes) -> Codes:
-    """(n,) places of wanted codes among ascending ones; -1 where they are not there."""
-    found = np.searchsorted(codes, wanted)
-    found[found == len(codes)] = 0
-    known = codes[found] == wanted if len(codes) else np.zeros(len(wanted), dtype=bool)
-    return np.where(known, found, -1)
-
-
-def _at(scores: "np.ndarray", rows: Codes, columns: Codes, unknown: float) -> "np.ndarray":
-    """(n,) cells of a dense matrix; unknown where the column is -1."""
-    values = np.full(len(rows), unknown)
-    known = columns >= 0
-    values[known] = scores[rows[known], columns[known]]
-    return values
+def _pairs(learnt: Learnt, block: _Block, named: Named, quotas: Mapping[Source, Counts]) -> _Pairs:
+    """Gather what the members bought, what is named from outside, and all that a source may name."""
+    found = (
+        block.had,
+        *block.tifu.highest(block.had, quotas[Source.TIFU].reach),
+        *block.upcf.highest(block.had, quotas[Source.UPCF].reach),
+        *(opinion.highest(block.own, quotas[opinion.source].reach) for opinion in block.opinions),
+    )
+    rows = (np.searchsorted(block.members, named.members), *(places.rows for places in found))
+    codes = (named.items, *(learnt.item_codes[places.columns] for places in found))
+    width = 1 + max(int(part.max(initial=0)) for part in codes)
+    keys, number = np.unique(np.concatenate(rows) * width + np.concatenate(codes), return_inverse=True)
+    row, items = np.divmod(keys, width)
+    first = len(named.items)
+    sources = np.full(len(items), len(Source))
+    np.minimum.at(sources, number[:first], named.sources)
+    places = Places(row, places_in(learnt.item_codes, items))
+    return _Pairs(items, places, number[first : first + len(block.had.rows)], sources)
 
 
 def _shared(weights: csr_matrix) -> csr_matrix:
@@ -212,17 +250,6 @@ def _shared(weights: csr_matrix) -> csr_matrix:
     parts = weights.copy()
     parts.data = parts.data / np.repeat(whole, np.diff(parts.indptr))
     return parts
-
-
-def _cells(weights: csr_matrix, rows: Codes, columns: Codes) -> "np.ndarray":
-    """(n,) cells of a sparse matrix whose columns ascend in each row; 0 where the column is -1."""
-    width = weights.shape[1]
-    held = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)) * width + weights.indices
-    found = _places(held, rows * width + columns)
-    known = (columns >= 0) & (found >= 0)
-    values = np.zeros(len(rows))
-    values[known] = weights.data[found[known]]
-    return values
 
 
 _ITEMS = """

@@ -31,6 +31,7 @@ SUBCATEGORY_ASSORTMENT = Relation(
     FROM member_product_life
     GROUP BY subcategory_code, product_code
     """,
+    stored=False,
 )
 
 # One row a subcategory, with the recent buyers of its category.
@@ -45,9 +46,10 @@ SUBCATEGORY_KIN = Relation(
     FROM subcategory_popularity AS popularity
     LEFT JOIN broad ON broad.category_code = popularity.category_code
     """,
+    stored=False,
 )
 
-SUBCATEGORY_EVENT = Relation("subcategory_event", "SELECT * FROM event WHERE product_code IS NOT NULL")
+SUBCATEGORY_EVENT = Relation("subcategory_event", "SELECT * FROM event WHERE product_code IS NOT NULL", stored=False)
 
 SOURCES = (SUBCATEGORY_EVENT, SUBCATEGORY_SPINE, SUBCATEGORY_POPULARITY, SUBCATEGORY_ASSORTMENT, SUBCATEGORY_KIN)
 

@@ -12,10 +12,13 @@ MEMBER_TOTAL = Relation(
         SELECT member_code, count(*) AS visits, max(day) - min(day) AS visit_span
         FROM member_day GROUP BY member_code
     ) AS visited
-    JOIN (SELECT member_code, sum(days) AS product_times FROM member_product_life GROUP BY member_code) AS bought
-        ON bought.member_code = visited.member_code
-    JOIN (SELECT member_code, sum(days) AS subcategory_times FROM member_subcategory_life GROUP BY member_code) AS kinds
-        ON kinds.member_code = visited.member_code
+    JOIN (
+        SELECT member_code, CAST(sum(days) AS BIGINT) AS product_times FROM member_product_life GROUP BY member_code
+    ) AS bought ON bought.member_code = visited.member_code
+    JOIN (
+        SELECT member_code, CAST(sum(days) AS BIGINT) AS subcategory_times
+        FROM member_subcategory_life GROUP BY member_code
+    ) AS kinds ON kinds.member_code = visited.member_code
     JOIN (
         SELECT member_code, sum(money) / nullif(sum(expected), 0) AS price_level FROM member_spend GROUP BY member_code
     ) AS spent ON spent.member_code = visited.member_code

@@ -1,33 +1,79 @@
 """Purchases as sparse matrices: members by items, a visit being a purchase day."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.features.expression import Relation
+from recsys.features.expression import Relation, recent, within
 from recsys.features.level import Level
+from recsys.features.weight import HALF_LIVES, KEPT, half_life, power, whole
 
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def ago_relation(name: str) -> Relation:
-    """Draft one row for each member who agrees to personal answers, item and visit; ago: the member's later visits.
+# One row for each purchase day of a member who agrees to personal answers: a visit.
+# visit: its ordinal; ago: later visits of the member; visits: how many the member has; usual: mean days between them.
+# half_life_*, power_*, kept_*: what a purchase on that day weighs; powers before they are rounded to whole units.
+MEMBER_VISIT = Relation(
+    "member_visit",
+    f"""
+    SELECT member_day.member_code, day, nth AS visit, recent - 1 AS ago, visits,
+           visit_span / nullif(visits - 1, 0) AS usual,
+           {", ".join(f"{half_life(days)} AS half_life_{days}" for days in HALF_LIVES)},
+           {", ".join(f"{power(percent)} AS power_{percent}" for percent in KEPT)},
+           {", ".join(f"{whole(power(percent))} AS kept_{percent}" for percent in KEPT)}
+    FROM member_day
+    JOIN member_spine ON member_spine.member_code = member_day.member_code
+    JOIN (
+        SELECT member_code, count(*) AS visits, max(day) - min(day) AS visit_span FROM member_day GROUP BY member_code
+    ) AS totals ON totals.member_code = member_day.member_code
+    """,
+)
 
-    name: what an item is: product, subcategory or category.
+
+def item_visit_relation(name: str, *columns: str) -> Relation:
+    """Draft one row for each visit and item bought at it.
+
+    name: what an item is: product, subcategory or category. columns: taken over from the item's purchases of the day.
+    gap, visit_gap: since the item's visit before, in days and in visits; recent: 1 = the item's latest visit.
     """
+    code = f"{name}_code"
     return Relation(
-        f"member_{name}_ago",
+        f"member_{name}_visit",
         f"""
-        SELECT bought.member_code, {name}_code, member_day.recent - 1 AS ago
-        FROM member_{name}_day AS bought
-        JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
-        JOIN member_spine ON member_spine.member_code = bought.member_code
-        ORDER BY bought.member_code
+        WITH bought AS (
+            SELECT bought.member_code, {code}, bought.day, {", ".join(columns)}, visit, ago, kept_90
+            FROM member_{name}_day AS bought
+            JOIN member_visit ON member_visit.member_code = bought.member_code AND member_visit.day = bought.day
+        )
+        SELECT *, day - lag(day) OVER one AS gap, visit - lag(visit) OVER one AS visit_gap, {recent("one")} AS recent
+        FROM bought
+        WINDOW one AS (PARTITION BY member_code, {code} ORDER BY day)
+        ORDER BY member_code
         """,
     )
+
+
+# What lay in one basket: a member's products of one day within the last year.
+PRODUCT_BASKET_LINE = Relation(
+    "product_basket_line",
+    f"""
+    SELECT CAST(member_code AS BIGINT) * 1000000 + day AS basket, product_code
+    FROM member_product_visit WHERE {within(365)}
+    """,
+    stored=False,
+)
+
+SOURCES = (
+    MEMBER_VISIT,
+    item_visit_relation("product", "quantity"),
+    item_visit_relation("subcategory", "quantity"),
+    item_visit_relation("category", "money", "discount", "quantity"),
+    PRODUCT_BASKET_LINE,
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +91,15 @@ class Visits:
     columns: Codes
     ago: Codes
 
-    def matrix(self, weights: "np.ndarray", chosen: "np.ndarray | None" = None) -> csr_matrix:
-        """(n, items) sums of the weights (l,) of the chosen lines, of all when None."""
-        kept = slice(None) if chosen is None else chosen
-        shape = (len(self.counts), self.items)
-        return csr_matrix((weights[kept], (self.rows[kept], self.columns[kept])), shape=shape)
+    def of(self, start: int, end: int) -> Self:
+        """Take the members whose places lie in [start, end); the rows must ascend."""
+        first, last = np.searchsorted(self.rows, [start, end])
+        lines = (self.rows[first:last] - start, self.columns[first:last], self.ago[first:last])
+        return type(self)(self.counts[start:end], self.items, *lines)
+
+    def matrix(self, weights: "np.ndarray") -> csr_matrix:
+        """(n, items) sums of the weights (l,) of the lines; all that the members ever bought is held, be it 0."""
+        return csr_matrix((weights, (self.rows, self.columns)), shape=(len(self.counts), self.items))
 
     def bought(self) -> csr_matrix:
         """(n, items) ones where the member ever bought the item."""
@@ -69,7 +119,7 @@ def read_visits(connection: duckdb.DuckDBPyConnection, level: Level, members: Co
     span = f"member_code BETWEEN {ascending[0]} AND {ascending[-1]}"
     member, item, ago = numbers(
         connection,
-        f"SELECT member_code, {level.code}, ago FROM member_{level.name}_ago WHERE {span} ORDER BY ALL",
+        f"SELECT member_code, {level.code}, ago FROM member_{level.name}_visit WHERE {span} ORDER BY ALL",
     )
     code, visits = numbers(
         connection, f"SELECT member_code, max(nth) FROM member_day WHERE {span} GROUP BY ALL ORDER BY ALL"

@@ -14,7 +14,7 @@ from recsys.features.build import SnapshotFolder, build_snapshot, code_digest, r
 from recsys.features.candidates import CandidateConfig, LevelConfig
 from recsys.features.catalog import CATALOG, features_of
 from recsys.features.collaborative import CollaborativeConfig
-from recsys.features.expression import NEVER
+from recsys.features.expression import NEVER, aggregates
 from tests.shop import at, make_frames, make_shop, store
 
 CHURN = Task("churn", 56, ("member_id",), (View.MEMBER,), "days_since_purchase < 84", ("score",), "auc")
@@ -88,6 +88,12 @@ def test_what_is_never_null_is_never_null(folder: SnapshotFolder) -> None:
     for spec in CATALOG:
         if spec.null_meaning == NEVER:
             assert folder.read(spec.view)[spec.name].notna().all(), spec.name
+
+
+def test_a_source_makes_one_value_of_many_rows_in_all_its_features_or_in_none() -> None:
+    for source in {(spec.view, spec.source) for spec in CATALOG}:
+        kinds = {aggregates(spec.sql) for spec in CATALOG if (spec.view, spec.source) == source}
+        assert len(kinds) == 1, source
 
 
 def test_numbers_are_finite_or_unknown(folder: SnapshotFolder) -> None:
