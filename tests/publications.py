@@ -200,16 +200,18 @@ def _purchases(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
 
 
 def _events(random: np.random.Generator, members: list[str]) -> pd.DataFrame:
-    """Every fourth member viewed products 0, 1 and 2 three days ago; the members after these searched the day before."""
-    viewed = [(AS_OF.number - 3, member, "view", product_id(n)) for member in members[::4] for n in range(3)]
-    searched = [(AS_OF.number - 1, member, "search", None) for member in members[1::4]]
+    """Every fourth member viewed products 0, 1 and 2 three days ago; those after them searched two days later."""
+    viewed: list[tuple[object, ...]] = [
+        (AS_OF.number - 3, member, "view", product_id(n)) for member in members[::4] for n in range(3)
+    ]
+    searched: list[tuple[object, ...]] = [(AS_OF.number - 1, member, "search", None) for member in members[1::4]]
     frame = pd.DataFrame(viewed + searched, columns=["day", "member_id", "type", "product_id"])
     return frame.assign(hour=random.integers(0, 24, len(frame)))
 
 
 def _contacts(members: list[str]) -> pd.DataFrame:
     """The first ten members were written to a week ago, the next ten half a year ago by another channel."""
-    told = [(AS_OF.number - 7, member, "春季", "短信", "图文") for member in members[:10]]
+    told: list[tuple[object, ...]] = [(AS_OF.number - 7, member, "春季", "短信", "图文") for member in members[:10]]
     told += [(AS_OF.number - 180, member, "秋季", "企业微信", None) for member in members[10:20]]
     return pd.DataFrame(told, columns=["day", "member_id", "campaign_id", "channel", "content_format"])
 

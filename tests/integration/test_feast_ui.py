@@ -28,7 +28,9 @@ def test_the_ui_shows_the_definitions(tmp_path: Path) -> None:
     with subprocess.Popen(command, env={**os.environ, "RECSYS_HOME": str(home.root)}) as server:
         try:
             assert b"<html" in fetch(f"http://127.0.0.1:{port}/", seconds=180)
-            assert b"days_since_purchase" in fetch(f"http://127.0.0.1:{port}/api/v1/features/member/days_since_purchase?project=recsys", seconds=10)
+            assert b"days_since_purchase" in fetch(
+                f"http://127.0.0.1:{port}/api/v1/features/member/days_since_purchase?project=recsys", seconds=10
+            )
         finally:
             server.terminate()
 

@@ -78,7 +78,7 @@ _TYPES: Mapping[str, Any] = {"quantity": np.float32, "amount": np.float32, "hour
 
 
 def _save(name: str, facts: pd.DataFrame, first: int, save: Callable[[str, "np.ndarray"], None]) -> None:
-    columns = {column: facts[column].to_numpy(dtype=_TYPES.get(column, np.int32)) for column in facts}
+    columns = {name: facts[name].to_numpy(dtype=_TYPES.get(name, np.int32)) for name in map(str, facts)}
     order = np.lexsort(tuple(reversed(list(columns.values()))))
     days = columns.pop("day")
     counts = np.bincount(days - first, minlength=FACT_DAYS)

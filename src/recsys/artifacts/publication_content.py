@@ -182,8 +182,8 @@ class Content:
     purchases: `day, member_id, product_id`, `quantity`, `amount` money, `hour` of the mall day: what was bought in the
         `FACT_DAYS` days before as_of, one row a day, member and product; what came back is not counted.
     events: `day, member_id, type, product_id` (None = none or unknown), `hour`: one row an event of the same days.
-    contacts: `day, member_id, campaign_id, channel, content_format` (None = unknown): who was contacted in the same days;
-        those held out are not there.
+    contacts: `day, member_id, campaign_id, channel, content_format` (None = unknown): who was contacted in the same
+        days; those held out are not there.
     factors: None when there are none.
     tagged: tags and segments beside features and standings; None = there are no others.
     opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in

@@ -27,7 +27,10 @@ def told(publication: Publication, facts: DayFacts) -> pd.DataFrame:
 
 
 def sorted_rows(frame: pd.DataFrame) -> list[tuple[object, ...]]:
-    return sorted(map(tuple, frame.astype(object).where(frame.notna(), None).to_numpy().tolist()), key=repr)
+    return sorted(
+        map(tuple, frame.astype(object).where(frame.notna(), other=np.nan).replace({np.nan: None}).to_numpy().tolist()),
+        key=repr,
+    )
 
 
 def test_purchases_are_read_as_they_were_written(publication: Publication) -> None:
