@@ -36,14 +36,16 @@ class Preview:
         self._visit, self._words = visit, visit.words
         self._spec, self._blame, self._forgive = spec, blame, forgive
         self._asked = 0
+        self._bounds: tuple[float, float] | None = None
         with panel(self._words("preview.title"), test="preview"):
-            self._place = box("stack")
+            self._place, self._cut, self._rest = box("stack"), box("across tied"), box("stack")
             with self._place:
                 empty(self._words("preview.first"), "groups")
 
     def again(self) -> None:
         """Ask anew, with every score taken in, as other members are asked for."""
-        self.threshold = None
+        self.threshold, self._bounds = None, None
+        self._cut.clear()
         self._later()
 
     def asked(self) -> Record | None:
@@ -96,7 +98,9 @@ class Preview:
             self._say(lambda: trouble(self._visit, error))
 
     def _say(self, draw: Callable[[], None]) -> None:
-        self._place.clear()
+        """Draw in the place of everything but the slider, which keeps the focus while it is moved."""
+        for place in (self._place, self._rest):
+            place.clear()
         with self._place:
             draw()
 
@@ -113,39 +117,48 @@ class Preview:
             tile(*_expected(words, told), about=words("preview.expected_about"), test="preview-expected", width="w6")
         if told["rule_zh"]:
             text("div", words.pick(told["rule_zh"], told["rule_en"]), "small").props('data-test="rule-words"')
-        if told["histogram"]:
-            self._histogram(told)
-        for one in told["overlaps"]:
-            with box("across"):
-                chip(words("preview.overlap"), "warn", "join_inner")
-                text("span", words("preview.overlap_told", one["audience"], count(one["count"]), percent(one["share"])))
-        _sample(words, told["sample"])
+        bins = told["histogram"]
+        if bins:
+            chart(
+                charts.histogram(bins, words("preview.members"), self.threshold, words("preview.threshold")),
+                words("preview.histogram_about"),
+                "low",
+                test="histogram",
+            )
+        self._slider((bins[0]["low"], bins[-1]["high"]) if bins else None)
+        with self._rest:
+            if bins:
+                scored = words("preview.scored", words.name("score", told["task"]), count(told["scored"]))
+                text("div", scored, "muted small")
+            for one in told["overlaps"]:
+                with box("across"):
+                    chip(words("preview.overlap"), "warn", "join_inner")
+                    share = percent(one["share"])
+                    text("span", words("preview.overlap_told", one["audience"], count(one["count"]), share))
+            _sample(words, told["sample"])
 
-    def _histogram(self, told: Record) -> None:
-        words, bins = self._words, told["histogram"]
-        chart(
-            charts.histogram(bins, words("preview.members"), self.threshold, words("preview.threshold")),
-            words("preview.histogram_about"),
-            "low",
-            test="histogram",
-        )
-        low, high = bins[0]["low"], bins[-1]["high"]
-        if high <= low:
+    def _slider(self, bounds: tuple[float, float] | None) -> None:
+        """Draw the slider of the threshold, unless it is there already."""
+        if bounds == self._bounds:
             return
+        self._bounds = bounds
+        self._cut.clear()
+        if bounds is None or bounds[0] >= bounds[1]:
+            return
+        low, high = bounds
         value = low if self.threshold is None else min(max(self.threshold, low), high)
-        with box("across tied").style("align-items: center"):
+        with self._cut:
             slider = ui.slider(min=low, max=high, step=(high - low) / 100, value=value)
-            slider.props(f'label data-test="threshold" aria-label="{words("preview.threshold")}"')
+            slider.props(f'label data-test="threshold" aria-label="{self._words("preview.threshold")}"')
             chosen = text("span", number(value), "num small").style("width: 72px; text-align: right")
 
-        def move(event: object) -> None:
+        def move() -> None:
             at = float(slider.value)
             chosen.set_text(number(at))
             self.threshold = None if at <= low else at
             self._later()
 
-        slider.on("change", move)
-        text("div", words("preview.scored", words.name("score", told["task"]), count(told["scored"])), "muted small")
+        slider.on_value_change(move)
 
 
 def _expected(words: Words, told: Record) -> tuple[str, str, str]:

@@ -188,7 +188,7 @@ def _score(edit: Edit) -> None:
     if data["score"] in OF_PRODUCT:
         _product(edit)
     ways = {"bound": words("rule.by_bound"), "top": words("rule.by_top")}
-    _choice(words("rule.way"), ways, "top" if "top_share" in data else "bound", bound, width=120)
+    _choice(words("rule.way"), ways, "top" if "top_share" in data else "bound", bound, width=104)
     if "top_share" in data:
         _number(edit, "top_share", words("rule.top_share"), step=0.01)
     else:
@@ -252,7 +252,7 @@ def _choice(
     value: Any,
     chosen: Callable[[Any], None],
     *,
-    width: int = 200,
+    width: int = 184,
     test: str = "",
 ) -> None:
     choice = ui.select(
@@ -286,7 +286,7 @@ def _many(
         key_generator=None if options else lambda typed: typed,
     )
     choice.props(f'outlined dense options-dense use-chips data-test="{test}"').style(
-        "min-width: 180px; max-width: 420px"
+        "min-width: 144px; max-width: 420px"
     )
 
     def put(event: Any) -> None:
@@ -299,7 +299,7 @@ def _many(
 
 def _number(edit: Edit, key: str, label: str, *, whole: bool = False, step: float = 1) -> None:
     field = ui.number(label, value=edit.data.get(key), step=step, precision=0 if whole else None)
-    field.props(f'outlined dense data-test="field-{key}"').style("width: 104px")
+    field.props(f'outlined dense data-test="field-{key}"').style("width: 84px")
 
     def put(event: Any) -> None:
         edit.put(key, None if event.value is None else int(event.value) if whole else float(event.value))

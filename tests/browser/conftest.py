@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -17,6 +18,8 @@ from tests.serving_process import NOT_PASSED_ON, Running, free_port, running, se
 
 WITHIN_MS = 30_000
 WIDTH, HEIGHT = 1280, 900
+HELD_BACK = (*NOT_PASSED_ON, "PYTEST_")
+"""NiceGUI serves otherwise when it believes itself under test."""
 LANG = {"zh": "zh-CN", "en": "en"}
 
 
@@ -56,6 +59,14 @@ def service(mall: Mall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 
 @pytest.fixture(scope="session")
+def api(mall: Mall, service: Running) -> Iterator[httpx.Client]:
+    """The service as olga's own programs see it."""
+    headers = {"authorization": f"Bearer {mall.ops}"}
+    with httpx.Client(base_url=service.url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def console(mall: Mall, service: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with console_of(mall, service.url, tmp_path_factory.mktemp("console")) as up:
         yield up
@@ -65,7 +76,7 @@ def console_of(mall: Mall, api: str, folder: Path) -> AbstractContextManager[Run
     """Run the console of a service at an address."""
     port = free_port()
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON},
+        **{name: value for name, value in os.environ.items() if not name.startswith(HELD_BACK)},
         "RECSYS_HOME": str(mall.home.root),
         "RECSYS_API_URL": api,
         "RECSYS_MLFLOW_URL": "http://127.0.0.1:5000",
@@ -93,7 +104,7 @@ def at(url: str, context: BrowserContext) -> Site:
 
     def open_page(path: str = "/", *, person: str = "olga", language: str = "en") -> Page:
         page = context.new_page()
-        page.goto(f"{url}/login")
+        page.goto(f"{url}/logout")
         if page.locator("html").get_attribute("lang") != LANG[language]:
             page.get_by_test_id("language").click()
             expect(page.locator(f"html[lang={LANG[language]}]")).to_be_attached()

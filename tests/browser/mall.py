@@ -20,6 +20,7 @@ from training.gate import Gate
 from training.promote import promote
 from training.screen import Screen
 from training.settings import Project
+from training.shelf import shelve
 from training.workspace import Workspace
 
 PASSWORD = "a long password"
@@ -92,6 +93,7 @@ def _challenge(workspace: Workspace, task: str, champion: str, auc: float) -> No
     (folder / "report.json").write_text(json.dumps(_report(task, auc)), encoding="utf-8")
     params = {"metric": "auc", "horizon": "28", "cutoffs": "2025-01-31 2025-02-28", "code_version": "0.1.0"}
     workspace.tracking.log(task, folder, params, {"auc": auc}, {"as_of": "2025-03-31"})
+    shelve(workspace, task)
 
 
 def _report(task: str, auc: float) -> dict[str, Any]:
