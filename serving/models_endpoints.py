@@ -66,7 +66,7 @@ def _roll_back(state: State, request: WhyRequest, call: Call) -> Awaitable[Shelf
 
 async def _done(state: State, action: str, request: WhyRequest, call: Call, options: tuple[str, ...] = ()) -> Shelf:
     _shelf(state, call.item)
-    await state.errands.run((action, call.item, "--why", request.why, *options), who=call.caller.name)
+    await state.errands.run((action, call.item, f"--why={request.why}", *options), who=call.caller.name)
     return _shelf(state, call.item)
 
 

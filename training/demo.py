@@ -5,6 +5,8 @@ All steps run in one process, as each of the libraries that they need takes seco
 
 import json
 import os
+import secrets
+import subprocess
 import sys
 import time
 import urllib.request
@@ -24,13 +26,15 @@ from training.examples import run_features
 from training.fit import run_train
 from training.ingest import run_ingest
 from training.measure import timed
-from training.processes import answers, service_command, start
+from training.processes import answers, console_command, environment, service_command, start
 from training.publish import run_materialize, run_publish
 from training.screen import Screen
 from training.settings import CONFIG, Project
 from training.workspace import Workspace
 
 SWAPPED_WITHIN = 30.0
+PERSON = "demo"
+PORTS = (("RECSYS_PORT", "3000"), ("RECSYS_CONSOLE_PORT", "8080"))
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,14 @@ STEPS = (
 )
 
 
-def run(home: Home, screen: Screen, port: int) -> None:
-    """Walk the whole way, leave the service running and print an answer of it."""
-    address = f"http://127.0.0.1:{port}"
-    steps = (*STEPS, Step("start the service", lambda workspace: serve(workspace, port)))
+def run(home: Home, screen: Screen, port: int, console_port: int) -> None:
+    """Walk the whole way, leave the service and the console running and print an answer."""
+    address, console_address = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{console_port}"
+    steps = (
+        *STEPS,
+        Step("start the service", lambda workspace: serve(workspace, port)),
+        Step("start the console", lambda workspace: serve_console(workspace, address, console_port)),
+    )
     taken = []
     for number, step in enumerate(steps, start=1):
         screen.note(f"\n[{number}/{len(steps)}] {step.title}")
@@ -68,6 +76,7 @@ def run(home: Home, screen: Screen, port: int) -> None:
     screen.say(f"\nPOST {address}/recommend {json.dumps(question, ensure_ascii=False)}")
     screen.say(json.dumps(ask(f"{address}/recommend", question), ensure_ascii=False, indent=2))
     screen.say(f"\nThe service:     {address}   (open it in a browser: the page of the API, with calls to try)")
+    screen.say(f"The console:     {console_address}   log in as {PERSON} with the password {password(home)}")
     screen.say("Training runs:   .venv/bin/recsys mlflow   then open http://127.0.0.1:5000")
     screen.say("Stop it all:     make stop")
 
@@ -84,6 +93,27 @@ def serve(workspace: Workspace, port: int) -> None:
         time.sleep(0.1)
 
 
+def serve_console(workspace: Workspace, api: str, port: int) -> None:
+    """Start the console in the background, unless it runs already; one person may log in, without a key of its own."""
+    home = workspace.home
+    os.environ["RECSYS_API_URL"] = api
+    if not (home.root / "console" / "people.json").is_file():
+        command = [sys.executable, "-m", "console", "add", PERSON]
+        told = f"{password(home)}\n\n"
+        subprocess.run(command, input=told, text=True, check=True, env=environment(home))
+    start("console", console_command(port), home, ready=f"http://127.0.0.1:{port}/livez")
+
+
+def password(home: Home) -> str:
+    """Return the password of the demo's person; made on first use, and read by the owner alone."""
+    path = home.root / "console" / "demo-password"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(9), encoding="ascii")
+    return path.read_text(encoding="ascii")
+
+
 def ask(url: str, question: dict[str, Any]) -> Any:
     """POST a question as JSON and return the answer."""
     body = json.dumps(question).encode()
@@ -95,6 +125,7 @@ def ask(url: str, question: dict[str, Any]) -> Any:
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[1])
     try:
-        run(Home.default(), Screen(), int(os.environ.get("RECSYS_PORT", "3000")))
+        ports = (int(os.environ.get(name, usual)) for name, usual in PORTS)
+        run(Home.default(), Screen(), *ports)
     except RecsysError as error:
         sys.exit(report(error))

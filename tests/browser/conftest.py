@@ -1,25 +1,20 @@
 """The console over the real service, and a real browser before it."""
 
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.console import console_of
 from tests.browser.mall import PASSWORD, Mall, build
 from tests.chromium import chromium
-from tests.serving_process import NOT_PASSED_ON, Running, free_port, running, serve_command, serving
+from tests.serving_process import Running, serve_command, serving
 
 WITHIN_MS = 30_000
 WIDTH, HEIGHT = 1280, 900
-HELD_BACK = (*NOT_PASSED_ON, "PYTEST_")
-"""NiceGUI serves otherwise when it believes itself under test."""
 LANG = {"zh": "zh-CN", "en": "en"}
 
 
@@ -68,21 +63,8 @@ def api(mall: Mall, service: Running) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def console(mall: Mall, service: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with console_of(mall, service.url, tmp_path_factory.mktemp("console")) as up:
+    with console_of(mall.home, service.url, tmp_path_factory.mktemp("console")) as up:
         yield up
-
-
-def console_of(mall: Mall, api: str, folder: Path) -> AbstractContextManager[Running]:
-    """Run the console of a service at an address."""
-    port = free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(HELD_BACK)},
-        "RECSYS_HOME": str(mall.home.root),
-        "RECSYS_API_URL": api,
-        "RECSYS_MLFLOW_URL": "http://127.0.0.1:5000",
-    }
-    command = [sys.executable, "-m", "console", "serve", "--port", str(port)]
-    return running(command, environment, folder, f"http://127.0.0.1:{port}", "/livez")
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from recsys.store.database import database
 from recsys.store.keys import revoke_key
-from tests.browser.conftest import LANG, Site, at, console_of, log_in, settled
+from tests.browser.conftest import LANG, Site, at, log_in, settled
+from tests.browser.console import console_of
 from tests.browser.mall import PASSWORD, Mall
 from tests.publications import member_id
 from tests.serving_process import Running, free_port
@@ -142,7 +143,7 @@ def test_a_key_of_too_small_a_role_is_told(site: Site, mall: Mall, context: Brow
 
 
 def test_a_dead_service_is_told_and_asked_again(mall: Mall, context: BrowserContext, tmp_path: Path) -> None:
-    with console_of(mall, f"http://127.0.0.1:{free_port()}", tmp_path) as up:
+    with console_of(mall.home, f"http://127.0.0.1:{free_port()}", tmp_path) as up:
         site = at(up.url, context)
         page = site.open()
         for path in (
