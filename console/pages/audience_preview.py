@@ -39,6 +39,7 @@ class Preview:
         self._bounds: tuple[float, float] | None = None
         with panel(self._words("preview.title"), test="preview"):
             self._place, self._cut, self._rest = box("stack"), box("across tied"), box("stack")
+            self._clock = box("")  # what asks lives apart from what is cleared while it asks
             with self._place:
                 empty(self._words("preview.first"), "groups")
 
@@ -58,7 +59,8 @@ class Preview:
     def _later(self) -> None:
         self._asked += 1
         number_of_this = self._asked
-        with self._place:
+        self._clock.clear()
+        with self._clock:
             ui.timer(REST, lambda: self._ask(number_of_this), once=True)
 
     async def _ask(self, number_of_this: int) -> None:
