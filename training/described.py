@@ -9,7 +9,6 @@ from recsys.artifacts.bundle import load_bundle
 from recsys.core.errors import MissingError
 from recsys.core.time import AsOf
 from recsys.features.described import Described, described_rows
-from training.examples import slim
 from training.score import BUNDLE
 from training.workspace import Workspace
 
@@ -39,6 +38,6 @@ def audience_for(workspace: Workspace, product: Described, as_of: AsOf) -> pd.Da
         rows = described_rows(workspace.tables.at(as_of), (product,), bundle.task, Path(scratch))
         if not len(rows):
             raise MissingError(f"active members at {as_of}", "recsys ingest")
-        table = bundle.model.score(slim(rows)).table
+        table = bundle.model.score(rows).table
     best = table.sort_values(["score", "member_id"], ascending=[False, True])
     return best[["member_id", "score"]].reset_index(drop=True)

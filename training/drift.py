@@ -25,7 +25,7 @@ from recsys.labels.outcomes import label
 from recsys.models.contract import Explained
 from training.drift_page import write_pages
 from training.evaluate import write_report
-from training.examples import Examples, slim, snapshot
+from training.examples import Examples, snapshot
 from training.gate import RECORD
 from training.score import BUNDLE, read_scores
 from training.settings import DriftSettings
@@ -167,7 +167,7 @@ def _feature(shift: Shift, leant: float, settings: DriftSettings) -> Moved:
 
 def rows_of(workspace: Workspace, task: Task, day: AsOf) -> Rows:
     """Read a task's rows off the snapshot that stands for a day; it is computed when none of today's code does."""
-    return slim(read_rows(standing_snapshot(workspace, day) or snapshot(workspace, day), task))
+    return read_rows(standing_snapshot(workspace, day) or snapshot(workspace, day), task)
 
 
 def standing_snapshot(workspace: Workspace, day: AsOf) -> SnapshotFolder | None:

@@ -27,6 +27,7 @@ class Examples:
         self.task = task
         self._workspace = workspace
         self._teaching: dict[AsOf, Example] = {}
+        self._snapshots: dict[AsOf, SnapshotFolder] = {}
 
     def test(self, as_of: AsOf) -> Example:
         """Return all rows of a cutoff, and what happened after.
@@ -61,10 +62,16 @@ class Examples:
         return any(len(self._keys(as_of)) for as_of in cutoffs)
 
     def _keys(self, as_of: AsOf) -> pd.DataFrame:
-        return read_keys(snapshot(self._workspace, as_of), self.task)
+        return read_keys(self._snapshot(as_of), self.task)
 
     def _rows(self, as_of: AsOf, members: tuple[str, ...] | None) -> Rows:
-        return slim(read_rows(snapshot(self._workspace, as_of), self.task, members))
+        return read_rows(self._snapshot(as_of), self.task, members)
+
+    def _snapshot(self, as_of: AsOf) -> SnapshotFolder:
+        """Return a day's snapshot, which is verified once: that reads all of its files."""
+        if as_of not in self._snapshots:
+            self._snapshots[as_of] = snapshot(self._workspace, as_of)
+        return self._snapshots[as_of]
 
     def _drawn(self, keys: pd.DataFrame, as_of: AsOf) -> "np.ndarray | None":
         settings = self._workspace.project.training
@@ -88,12 +95,6 @@ def draw(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> "np.ndarray | None":
     member, members = pd.factorize(keys["member_id"], sort=True)
     drawn = np.random.default_rng(as_of.number).random(len(members)) < at_most / len(keys)
     return np.asarray(drawn[member])
-
-
-def slim(rows: Rows) -> Rows:
-    """Halve the memory of the numbers: float32 is what every model keeps of them."""
-    numbers = {spec.name: np.float32 for spec in rows.specs if spec.kind == "number"}
-    return replace(rows, values=rows.values.astype(numbers, copy=False))
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:

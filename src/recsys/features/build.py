@@ -15,7 +15,7 @@ import pyarrow as pa
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import read_manifest, restore, text_digest, write_folder
 from recsys.core.frames import Rows
-from recsys.core.task import Task, View
+from recsys.core.task import FeatureSpec, Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
 from recsys.data.snapshot import Snapshot
@@ -156,8 +156,8 @@ def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None 
     members: those whose rows are wanted; None = all.
     A view is joined on its keys among the columns read so far, so a product's `category` can bring the category's own
     features. Values are the features of `task.views`, views in the task's order and features in catalogue order; a row
-    that another view does not know has NaN and None there. Rows are ordered by their keys. They equal what Feast's
-    point-in-time join gives for the snapshot's day, row by row.
+    that another view does not know has NaN and None there. Numbers are float32, which is what every model keeps of
+    them. Rows are ordered by their keys, and equal what Feast's point-in-time join gives for the snapshot's day.
     """
     specs = tuple(spec for view in task.views for spec in features_of(view))
     first, *others = task.views
@@ -167,16 +167,34 @@ def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None 
     for view in others:
         right = f"({plain} FROM {_file(folder, view)})"
         sql = f"(FROM {sql} LEFT JOIN {right} USING ({', '.join(view.keys)}))"
-    columns = ", ".join((*task.keys, *(spec.name for spec in specs if spec.name not in task.keys)))
+    columns = [*task.keys, *(_cast(spec) for spec in specs if spec.name not in task.keys)]
     with duckdb.connect(":memory:") as connection:
         if members is not None:
             connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
-        frame = connection.execute(f"SELECT {columns} FROM {sql} ORDER BY {', '.join(task.keys)}").df()
-    values = frame[[spec.name for spec in specs]]
-    texts = [spec.name for spec in specs if spec.kind == "category"]
-    if texts:
-        values = values.astype(dict.fromkeys(texts, object))
-    return Rows(task, folder.as_of, frame[list(task.keys)], values, specs)
+        ordered = f"SELECT {', '.join(columns)} FROM {sql} ORDER BY {', '.join(task.keys)}"
+        table = connection.sql(ordered).to_arrow_table()
+    return Rows(task, folder.as_of, _texts(table, task.keys), _values(table, specs), specs)
+
+
+def _cast(spec: FeatureSpec) -> str:
+    return spec.name if spec.kind == "category" else f"CAST({spec.name} AS FLOAT) AS {spec.name}"
+
+
+def _values(table: pa.Table, specs: Sequence[FeatureSpec]) -> pd.DataFrame:
+    """Lay the numbers in one block as they come, as pandas would copy them twice to do so."""
+    numbers = [spec.name for spec in specs if spec.kind == "number"]
+    block = np.empty((len(numbers), len(table)), dtype=np.float32)
+    for at, name in enumerate(numbers):
+        block[at] = table.column(name).to_numpy()
+    names = [spec.name for spec in specs]
+    values = pd.DataFrame(block.T, columns=numbers, copy=False)
+    texts = [name for name in names if name not in values]
+    return values if not texts else pd.concat([values, _texts(table, texts)], axis=1)[names]
+
+
+def _texts(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    columns = {name: pd.Series(table.column(name).to_numpy(zero_copy_only=False), dtype=object) for name in names}
+    return pd.DataFrame(columns)
 
 
 def code_digest() -> str:
