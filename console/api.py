@@ -54,7 +54,7 @@ class RefusedError(ApiError):
     def __init__(self, status: int, field: str | None, rule: str) -> None:
         super().__init__(rule)
         self.status, self.field, self.rule = status, field, rule
-        self.kind = "unknown" if status == 404 else "refused"
+        self.kind = "unknown" if status == 404 else "failed" if status >= 500 else "refused"
 
     @property
     def more(self) -> str:

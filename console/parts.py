@@ -61,8 +61,15 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
             text("div", value)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Sequence[int] = (), test: str = "") -> None:
-    """Draw a plain table. right: the columns of numbers."""
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    right: Sequence[int] = (),
+    keep: Sequence[int] = (),
+    test: str = "",
+) -> None:
+    """Draw a plain table. right: the columns of numbers; keep: those whose texts are not broken into lines."""
     with ui.element("div").classes("scroll-x"), ui.element("table").classes("plain") as made:
         if test:
             made.props(f'data-test="{test}"')
@@ -73,7 +80,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Sequen
             for row in rows:
                 with ui.element("tr"):
                     for at, cell in enumerate(row):
-                        _cell(cell, "right num" if at in right else "")
+                        _cell(cell, "right num" if at in right else "keep" if at in keep else "")
 
 
 def chart(options: dict[str, Any], about: str, classes: str = "", test: str = "") -> ui.echart:

@@ -119,7 +119,13 @@ def _versions(visit: Visit, versions: list[Record]) -> None:
         )
 
     heads = ("version", "status", "created_at", "created_by", "publication", "in_package", "expected")
-    table([words(f"audience.{head}") for head in heads], map(row, versions), right=(5, 6), test="version-lines")
+    table(
+        [words(f"audience.{head}") for head in heads],
+        map(row, versions),
+        right=(5, 6),
+        keep=(2, 3, 4),
+        test="version-lines",
+    )
 
 
 class Export:

@@ -137,7 +137,7 @@ class Preview:
                     chip(words("preview.overlap"), "warn", "join_inner")
                     share = percent(one["share"])
                     text("span", words("preview.overlap_told", one["audience"], count(one["count"]), share))
-            _sample(words, told["sample"])
+            _sample(words, told)
 
     def _slider(self, bounds: tuple[float, float] | None) -> None:
         """Draw the slider of the threshold, unless it is there already."""
@@ -151,7 +151,7 @@ class Preview:
         value = low if self.threshold is None else min(max(self.threshold, low), high)
         with self._cut:
             slider = ui.slider(min=low, max=high, step=(high - low) / 100, value=value)
-            slider.props(f'label data-test="threshold" aria-label="{self._words("preview.threshold")}"')
+            slider.props(f'data-test="threshold" aria-label="{self._words("preview.threshold")}"')
             chosen = text("span", number(value), "num small").style("width: 72px; text-align: right")
 
         def move() -> None:
@@ -178,7 +178,9 @@ def _expected(words: Words, told: Record) -> tuple[str, str, str]:
     )
 
 
-def _sample(words: Words, sample: list[Record]) -> None:
+def _sample(words: Words, told: Record) -> None:
+    """List the first members, with why each is among them where that says more than the rule."""
+    sample = told["sample"]
     if not sample:
         empty(words("preview.nobody"), "person_off")
         return
@@ -189,8 +191,10 @@ def _sample(words: Words, sample: list[Record]) -> None:
     def offer(one: Record) -> str:
         return words.pick(one["offer"]["reason_zh"], one["offer"]["reason_en"]) if one["offer"] else ""
 
-    rows = [(member(one), number(one["score"], 3), offer(one)) for one in sample]
-    heads = [words("preview.member"), words("preview.score"), words("preview.why")]
+    rule = words.pick(told["rule_zh"] or "", told["rule_en"] or "")
+    own = any(offer(one) not in ("", rule) for one in sample)
+    rows = [(member(one), number(one["score"], 3), *([offer(one)] if own else ())) for one in sample]
+    heads = [words("preview.member"), words("preview.score"), *([words("preview.why")] if own else ())]
     table(heads, rows, right=(1,), test="sample")
 
 

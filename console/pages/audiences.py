@@ -87,4 +87,4 @@ def _list(visit: Visit, audiences: list[Record]) -> None:
         )
 
     heads = ("name", "status", "version", "in_package", "treated", "expected", "created_at", "created_by")
-    table([words(f"audience.{head}") for head in heads], map(row, audiences), right=(3, 4, 5))
+    table([words(f"audience.{head}") for head in heads], map(row, audiences), right=(3, 4, 5), keep=(6, 7))

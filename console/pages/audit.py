@@ -54,6 +54,12 @@ def _show(visit: Visit, told: Record) -> None:
             empty(words("audit.none"), "history")
             return
         heads = ("when", "who", "what", "audience", "version", "members", "more")
-        table([words(f"audit.{head}") for head in heads], map(row, told["lines"]), right=(5,), test="audit-lines")
+        table(
+            [words(f"audit.{head}") for head in heads],
+            map(row, told["lines"]),
+            right=(5,),
+            keep=(0, 1, 2),
+            test="audit-lines",
+        )
         if told["more_before"] is not None:
             ui.link(words("audit.earlier"), f"/audit?before={told['more_before']}")

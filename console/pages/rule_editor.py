@@ -100,8 +100,8 @@ class RuleEditor:
         self._boxes[id(leaf)] = place
         with place:
             ui.icon(ICONS[leaf.kind]).classes("muted")
-            draw_leaf(self._names, leaf, self._changed, self._redraw)
-            box("grow")
+            with box("across"):
+                draw_leaf(self._names, leaf, self._changed, self._redraw)
             self._remove_button(leaf, parent)
 
     def _remove_button(self, part: Group | Leaf, parent: Group) -> None:

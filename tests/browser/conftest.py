@@ -107,5 +107,6 @@ def log_in(page: Page, person: str, password: str = PASSWORD) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until the service has answered for everything on the page."""
+    """Wait until something stands on the page and the service has answered for all of it."""
+    expect(page.locator("main .panel, main .state").first).to_be_visible()
     expect(page.get_by_test_id("loading")).to_have_count(0)

@@ -32,6 +32,7 @@ def answer(status: int, body: object) -> Exception | object:
         (409, "refused", "field: why"),
         (422, "refused", "field: why"),
         (429, "busy", "field: why"),
+        (500, "failed", "field: why"),
         (503, "busy", "field: why"),
     ],
 )
