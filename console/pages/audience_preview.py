@@ -136,7 +136,7 @@ class Preview:
                 with box("across"):
                     chip(words("preview.overlap"), "warn", "join_inner")
                     share = percent(one["share"])
-                    text("span", words("preview.overlap_told", one["audience"], count(one["count"]), share))
+                    text("span", words("preview.overlap_told", one["audience"], count(one["count"]), share), "small")
             _sample(words, told)
 
     def _slider(self, bounds: tuple[float, float] | None) -> None:

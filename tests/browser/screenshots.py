@@ -146,7 +146,7 @@ def tab(page: Page, name: str) -> None:
     """Open a part of the member's page."""
     settled(page)
     page.get_by_test_id(f"tab-{name}").click()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)
 
 
 def scenario(page: Page) -> None:
