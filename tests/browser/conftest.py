@@ -32,13 +32,13 @@ class Site:
     open: Open
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Mall:
     _ = browser  # without one there is nothing to make a mall for
     with pytest.MonkeyPatch.context() as patch:
@@ -47,13 +47,13 @@ def mall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Mall:
         return build(tmp_path_factory.mktemp("mall"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(mall: Mall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with serving(serve_command(), mall.home.root, tmp_path_factory.mktemp("service")) as up:
         yield up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(mall: Mall, service: Running) -> Iterator[httpx.Client]:
     """The service as olga's own programs see it."""
     headers = {"authorization": f"Bearer {mall.ops}"}
@@ -61,7 +61,7 @@ def api(mall: Mall, service: Running) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(mall: Mall, service: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with console_of(mall.home, service.url, tmp_path_factory.mktemp("console")) as up:
         yield up
