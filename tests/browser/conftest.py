@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import httpx
@@ -13,9 +14,15 @@ from tests.browser.mall import PASSWORD, Mall, build
 from tests.chromium import chromium
 from tests.serving_process import Running, serve_command, serving
 
+HERE = Path(__file__).parent
 WITHIN_MS = 30_000
 WIDTH, HEIGHT = 1280, 900
 LANG = {"zh": "zh-CN", "en": "en"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put these tests last: Playwright leaves an event loop running in the thread of all tests."""
+    items.sort(key=lambda item: HERE in item.path.parents)
 
 
 class Open(Protocol):
