@@ -7,7 +7,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from tests.debian import install
 from tests.serving_process import free_port
 
 READY_WITHIN = 60.0
@@ -80,24 +80,9 @@ def _found() -> Path | None:
 
 def _installed() -> Path | str:
     """Install Debian's package; return why not where that cannot be."""
-    apt = shutil.which("apt-get")
-    if apt is None:
-        return "it is not installed and there is no apt-get"
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if as_root and shutil.which("sudo") is None:
-        return "it is not installed and only root may install it"
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    deadline = time.monotonic() + INSTALL_WITHIN
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]):
-        left = max(1.0, deadline - time.monotonic())
-        try:
-            done = subprocess.run(
-                [*as_root, apt, *command], env=quiet, capture_output=True, text=True, timeout=left, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return f"apt-get {command[0]} took longer than {INSTALL_WITHIN} seconds"
-        if done.returncode:
-            return f"apt-get {command[0]} failed: {done.stderr.strip()[-200:]}"
+    refused = install("postgresql", within=INSTALL_WITHIN)
+    if refused is not None:
+        return refused
     return _found() or "apt-get installed it, but its programs are not to be found"
 
 
