@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from recsys.store.journal import Journal
 from recsys.store.live import Doings, LiveReader
 from tests.publications import content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving
+from tests.watching import until
 
 RECOMMENDATION = make("home", "a", "2025-03-31-x", "1")
 
@@ -290,13 +291,6 @@ def end(threads: Sequence[threading.Thread], stop: threading.Event) -> None:
     stop.set()
     for thread in threads:
         thread.join()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90  # a worker that is started anew has much to import
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_next_answers_of_all_workers_follow_what_was_told(two_workers: tuple[Running, Home]) -> None:

@@ -3,11 +3,9 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -24,6 +22,7 @@ from serving.endpoints import ENDPOINTS
 from serving.online import NO_ROW
 from tests.publications import MEMBERS, PRODUCTS, content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving
+from tests.watching import counter, ready, until
 
 OUT = member_id(MEMBERS - 1)
 
@@ -55,23 +54,6 @@ def error(response: httpx.Response) -> tuple[int, str | None]:
     assert told["error"]["rule"]
     assert "Traceback" not in response.text
     return response.status_code, told["error"]["field"]
-
-
-def until(check: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def ready(client: httpx.Client) -> dict[str, Any]:
-    told: dict[str, Any] = client.get("/readyz").json()
-    return told
-
-
-def counter(client: httpx.Client, name: str) -> float:
-    values = [float(line.split()[-1]) for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
-    return sum(values)
 
 
 def test_the_examples_of_the_api_page_work_and_fit_their_schemas(client: httpx.Client) -> None:

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ from recsys.core.config import Home
 from tests.benchmarks.machine import children
 from tests.publications import content, member_id
 from tests.serving_process import Running, serve_command, serving
+from tests.watching import until
 
 ASK = {"placement": "home", "member_id": member_id(1), "k": 3}
 TWICE = 12
@@ -54,13 +54,6 @@ def post(running: Running, path: str, body: object, **headers: str) -> httpx.Res
 
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
-
-
-def until(check: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def everywhere(running: Running, path: str, body: object, **headers: str) -> set[int]:

@@ -21,6 +21,7 @@ from recsys.core.config import Home
 from recsys.core.folders import MANIFEST, point
 from tests.publications import content, member_id, product_id
 from tests.serving_process import Running, serve_command, serving
+from tests.watching import counter, ready, until
 
 SWAPS = 50
 ASK = {"placement": "home", "member_id": member_id(1), "k": 10}
@@ -65,23 +66,6 @@ def statuses(running: Running) -> Iterator[list[int]]:
         done.set()
         for thread in threads:
             thread.join()
-
-
-def until(check: Callable[[], bool], within: float = 20) -> None:
-    deadline = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def ready(client: httpx.Client) -> dict[str, Any]:
-    told: dict[str, Any] = client.get("/readyz").json()
-    return told
-
-
-def counter(client: httpx.Client, name: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def test_fifty_swaps_under_load_fail_no_request(client: httpx.Client, home: Home, statuses: list[int]) -> None:

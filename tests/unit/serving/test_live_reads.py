@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,16 +16,10 @@ from serving.front import Front
 from serving.live_reads import GONE, LiveReads
 from tests.publications import content, product_id
 from tests.unit.serving.stores import Heard, Store
+from tests.watching import until
 
 SEEN = Doings(viewed=(Touch("p001", 1.0),))
 PLACEMENTS = Path(__file__).parents[3] / "serving" / "placements.toml"
-
-
-def until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
