@@ -1,6 +1,8 @@
 """A webhook's other end: a real HTTP server on this machine."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
@@ -34,3 +36,19 @@ class Receiver:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+@contextmanager
+def receivers() -> Iterator[Callable[..., Receiver]]:
+    """Make receivers, each of the statuses that it answers with, and stop them all when the block ends."""
+    made: list[Receiver] = []
+
+    def make(*statuses: int) -> Receiver:
+        made.append(Receiver(list(statuses)))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for receiver in made:
+            receiver.stop()

@@ -19,7 +19,7 @@ from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.history import publication_before, timeline
 from recsys.artifacts.tagging.settings import Segments
 from recsys.core.config import Home
-from recsys.core.webhook import DELIVERY, SIGNATURE, signed_well
+from recsys.core.webhook import DELIVERY, signed_well
 from recsys.data.tables import Tables
 from recsys.features.build import build_snapshot
 from recsys.features.described import CANDIDATES
@@ -155,7 +155,7 @@ def test_the_unusual_week_reaches_the_webhook_signed_and_at_the_second_attempt(s
     (_, first, body), (_, second, again) = shop.receiver.got
     assert body == again
     assert first[DELIVERY] == second[DELIVERY] == shop.publication.name
-    assert signed_well(body, SECRET, second[SIGNATURE], now=time.time())
+    assert signed_well(body, SECRET, second, now=time.time())
     told = json.loads(body)
     (alert,) = told["alerts"]
     assert (told["publication"], alert["moved"], alert["expected"]) == (

@@ -1,15 +1,12 @@
 import csv
 import hashlib
-import hmac
 import io
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +17,15 @@ from sqlalchemy import create_engine, text
 
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.config import Home
+from recsys.core.webhook import signed_well
 from recsys.store.database import database
 from recsys.store.keys import Role, create_key
 from tests.crowd import crowd
 from tests.postgres import empty_database
 from tests.publications import content, member_id
+from tests.receiver import Receiver
 from tests.serving_process import Running, serve_command, serving
+from tests.watching import until
 
 LEAVING = {"score": "churn", "min": 0.5}
 SECRET = "between-us"
@@ -239,41 +239,21 @@ def test_templates_tell_what_they_ask_and_can_be_made(ops: httpx.Client, name: s
 
 class TestCallback:
     @pytest.fixture
-    def taken(self, shop: Shop) -> Iterator[list[tuple[dict[str, str], bytes]]]:
-        """Return what a receiver named crm was sent."""
-        taken: list[tuple[dict[str, str], bytes]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                taken.append((headers, self.rfile.read(int(headers["content-length"]))))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        receivers = f'[crm]\nurl = "http://127.0.0.1:{server.server_port}/in"\nsecret_env = "CRM_SECRET"\n'
+    def crm(self, shop: Shop) -> Iterator[Receiver]:
+        """Return a receiver that `callbacks.toml` names crm."""
+        tool = Receiver([204])
+        receivers = f'[crm]\nurl = "{tool.url}"\nsecret_env = "CRM_SECRET"\n'
         shop.home.callbacks.write_text(receivers, encoding="utf-8")
-        yield taken
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield tool
+        tool.stop()
 
-    def test_a_package_is_sent_signed(
-        self, shop: Shop, ops: httpx.Client, taken: list[tuple[dict[str, str], bytes]], name: str
-    ) -> None:
+    def test_a_package_is_sent_signed(self, shop: Shop, ops: httpx.Client, crm: Receiver, name: str) -> None:
         audience_id = create(ops, name)["audience_id"]
         path = f"/audiences/{audience_id}/export"
         told = ops.post(path, json={"callback": "crm", "format": "jsonl"})
         assert told.status_code == 200, told.text
-        ((headers, body),) = taken
-        signed = f"{headers['x-recsys-timestamp']}.{headers['x-recsys-subject']}.".encode() + body
-        mac = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
-        assert headers["x-recsys-signature"] == f"sha256={mac}"
+        ((_, headers, body),) = crm.got
+        assert signed_well(body, SECRET, headers, now=time.time())
         assert body == ops.get(path, params={"format": "jsonl"}).content
         assert told.json()["digest"] == hashlib.sha256(body).hexdigest()
         assert logged(shop, audience_id)[2]["told"]["way"] == "crm"
@@ -287,13 +267,6 @@ class TestCallback:
         audience_id = create(ops, name)["audience_id"]
         told = ops.post(f"/audiences/{audience_id}/export", json={"callback": "crm"})
         assert (told.status_code, told.json()["error"]["field"]) == (502, "callback")
-
-
-def until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_members_who_opt_out_later_are_left_out_of_exports(shop: Shop, ops: httpx.Client, name: str) -> None:

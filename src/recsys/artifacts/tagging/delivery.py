@@ -1,5 +1,6 @@
 """Sends alerts to the webhook of the settings, each publication's once."""
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +9,16 @@ from pathlib import Path
 from recsys.artifacts.tagging.history import Entry
 from recsys.artifacts.tagging.settings import Webhook
 from recsys.core.folders import write_text
-from recsys.core.webhook import DeliveryError, post_signed
+from recsys.core.webhook import Message, PostError, post_signed
 
 STALE_DAYS = 7
 """Alerts that could not be sent are tried again for so many days of publications."""
+TYPE = "segment_alerts"
+"""What the body is, in the body and as the subject of the post."""
 _DELIVERED = "delivered"
 
 Post = Callable[[str, bytes, str, str], None]
-"""Posts to an address: url, body, secret, delivery; `DeliveryError` when it is not taken."""
+"""Posts to an address: url, body, secret, delivery; `PostError` when it is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Sent:
 
 def post(url: str, body: bytes, secret: str, delivery: str) -> None:
     """Post for real."""
-    post_signed(url, body, secret, delivery=delivery)
+    post_signed(url, Message(TYPE, delivery, "application/json", io.BytesIO(body)), secret)
 
 
 def send_alerts(
@@ -56,7 +59,7 @@ def send_alerts(
 def body_of(entry: Entry) -> bytes:
     """Return what is posted: the publication, its day and its alerts, as JSON."""
     told = {
-        "type": "segment_alerts",
+        "type": TYPE,
         "publication": entry.publication,
         "as_of": str(entry.as_of),
         "alerts": [alert.to_data() for alert in entry.alerts],
@@ -70,6 +73,6 @@ def _send(entry: Entry, webhook: Webhook, environment: Mapping[str, str], send: 
         return f"{webhook.secret_env} is not set"
     try:
         send(webhook.url, body_of(entry), secret, entry.publication)
-    except DeliveryError as error:
+    except PostError as error:
         return str(error.fields["reason"])
     return None

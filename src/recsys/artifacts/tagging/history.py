@@ -23,7 +23,7 @@ from recsys.artifacts.tagging.movement import Alert, Movement, alerts, movement
 from recsys.artifacts.tagging.settings import AlertRule
 from recsys.artifacts.tagging.spec import SegmentSpec
 from recsys.core.errors import ArtifactError, MissingError
-from recsys.core.folders import MANIFEST, read_manifest, write_folder
+from recsys.core.folders import read_manifest, write_folder
 from recsys.core.time import EPOCH, AsOf
 
 CHANGES = "changes.parquet"
@@ -60,8 +60,11 @@ class Entry:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open an entry; `ArtifactError` when it is broken or of another format."""
+        """Open an entry; `ArtifactError` when it is broken, of another format or of an earlier layout."""
         manifest = read_manifest(folder, verify=False)
+        lacking = {CHANGES, KEYS, GONE} - manifest["files"].keys()
+        if lacking:
+            raise ArtifactError(folder, f"lacks {min(lacking)}")
         try:
             if manifest["format"] != FORMAT:
                 raise ArtifactError(folder, f"has the format {manifest['format']}; this version reads {FORMAT}")
@@ -96,17 +99,17 @@ class Change:
 def record(root: Path, publication: Publication, before: Publication | None, rules: Sequence[AlertRule]) -> Entry:
     """Keep what a publication changed and return it; one that was kept already stays as it is.
 
-    root: Home.tags. before: the publication to compare with; it is the base if it was kept itself, else none is.
-    rules: moves to look for.
+    root: Home.tags. before: the publication to compare with; it is the base if it was kept itself, and so was all that
+    its own changes are against; else there is none. rules: moves to look for.
     """
     folder = root / publication.name
     try:
         return Entry.open(folder)
     except ArtifactError:
         pass
-    base = before if before is not None and (root / before.name / MANIFEST).is_file() else None
+    earlier = [] if before is None else timeline(root, before.name)
+    base = before if any(entry.base is None for entry in earlier) else None
     moves = {} if base is None else _movements(base, publication)
-    earlier = [] if base is None else timeline(root, base.name)
     past = {
         name: [
             entry.movements[name]
@@ -139,7 +142,8 @@ def record(root: Path, publication: Publication, before: Publication | None, rul
 def timeline(root: Path, publication: str) -> list[Entry]:
     """Return the entries that led to a publication's, oldest first, itself last; none when it was not kept.
 
-    Where an entry tells all, the one before it is the last that was kept of an earlier day.
+    Where an entry tells all, the one before it is the last that was kept of an earlier day. The oldest one has a base
+    only where that cannot be read: then it tells what changed alone.
     """
     entries = {entry.publication: entry for entry in _entries(root)}
     line = []

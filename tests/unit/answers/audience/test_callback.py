@@ -1,62 +1,31 @@
 import hashlib
-import hmac
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recsys.answers.audience.callback import Callback, deliver, read_callbacks, receiver
+from recsys.answers.audience.callback import MEMBERS, Callback, Delivery, deliver, read_callbacks, receiver
 from recsys.answers.audience.export import Export, Part, Wanted, begin_export
 from recsys.answers.audience.formats import Format
 from recsys.answers.audience.make import Shelf
 from recsys.answers.errors import DeliveryError, UnknownError
 from recsys.artifacts.publication import Publication
 from recsys.core.errors import ConfigError, RequestError
+from recsys.core.webhook import DELIVERY, SUBJECT, signed_well
 from recsys.store.audit import lines
 from tests.audiences import ANNA, NOW, make
+from tests.receiver import Receiver, receivers
 from tests.serving_process import free_port
 
-SECRET = "茶叶-secret".encode()
-
-
-@dataclass
-class Receiver:
-    """A messaging tool: what it was sent, and what it answers, the last answer again and again."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=lambda: [200])
-    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+SECRET = "茶叶-secret"
 
 
 @pytest.fixture
-def tool() -> Iterator[Receiver]:
-    tool = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            tool.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            status = tool.answers.pop(0) if len(tool.answers) > 1 else tool.answers[0]
-            self.send_response(status)
-            if status == 302:
-                self.send_header("location", f"{tool.url}/elsewhere")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    tool.url = f"http://127.0.0.1:{server.server_port}/inbox"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield tool
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def receiving() -> Iterator[Callable[..., Receiver]]:
+    with receivers() as make:
+        yield make
 
 
 @pytest.fixture
@@ -66,51 +35,48 @@ def export(shelf: Shelf, publication: Publication) -> Export:
     return begin_export(shelf, version, wanted, np.empty(0, np.uint64), who=ANNA, now=NOW)
 
 
-def opens(headers: dict[str, str], body: bytes, secret: bytes = SECRET) -> bool:
-    """Check a signature the way a receiver would."""
-    signed = f"{headers['x-recsys-timestamp']}.{headers['x-recsys-subject']}.".encode() + body
-    return hmac.compare_digest(
-        headers["x-recsys-signature"], "sha256=" + hmac.new(secret, signed, hashlib.sha256).hexdigest()
-    )
+def sent(export: Export, tool: Receiver) -> Delivery:
+    return deliver(export, Callback(url=tool.url, secret_env="X"), SECRET, wait=lambda _: None)
 
 
-def test_a_receiver_can_tell_that_it_is_ours_and_whole(export: Export, tool: Receiver) -> None:
-    told = deliver(export, Callback(url=tool.url, secret_env="X"), SECRET)
-    ((headers, body),) = tool.taken
-    assert opens(headers, body)
-    assert not opens(headers, body[:-1])
-    assert not opens(headers, body, b"another")
-    assert not opens(headers | {"x-recsys-subject": headers["x-recsys-subject"].replace("treated", "all")}, body)
-    assert len(body.splitlines()) == export.members == int(headers["x-recsys-members"]) == told.members
-    assert headers["x-recsys-subject"] == f"{export.version.draft.audience_id}.v1.treated.jsonl"
-    assert headers["content-type"] == Format.JSONL.media_type
+def test_a_receiver_can_tell_that_it_is_ours_and_whole(export: Export, receiving: Callable[..., Receiver]) -> None:
+    tool = receiving(200)
+    told = sent(export, tool)
+    ((_, headers, body),) = tool.got
+    assert signed_well(body, SECRET, headers, now=time.time())
+    assert not signed_well(body[:-1], SECRET, headers, now=time.time())
+    as_another = headers | {SUBJECT: headers[SUBJECT].replace("treated", "all")}
+    assert not signed_well(body, SECRET, as_another, now=time.time())
+    assert len(body.splitlines()) == export.members == int(headers[MEMBERS]) == told.members
+    assert headers[SUBJECT] == f"{export.version.draft.audience_id}.v1.treated.jsonl"
+    assert headers["Content-Type"] == Format.JSONL.media_type
     assert (told.callback, told.status, told.attempts, told.bytes) == ("crm", 200, 1, len(body))
-    assert told.digest == hashlib.sha256(body).hexdigest()
+    assert (told.delivery_id, told.digest) == (headers[DELIVERY], hashlib.sha256(body).hexdigest())
 
 
-def test_a_receiver_that_is_not_able_is_sent_the_same_again(export: Export, tool: Receiver) -> None:
-    tool.answers = [503, 429, 202]
-    told = deliver(export, Callback(url=tool.url, secret_env="X"), SECRET, pause=0.01)
+def test_a_receiver_that_is_not_able_is_sent_the_same_again(export: Export, receiving: Callable[..., Receiver]) -> None:
+    tool = receiving(503, 429, 202)
+    told = sent(export, tool)
     assert (told.status, told.attempts) == (202, 3)
-    assert len({headers["x-recsys-delivery"] for headers, _ in tool.taken}) == 1
-    assert len({body for _, body in tool.taken}) == 1
-    assert all(opens(headers, body) for headers, body in tool.taken)
+    assert len({headers[DELIVERY] for _, headers, _ in tool.got}) == 1
+    assert len({body for *_, body in tool.got}) == 1
+    assert all(signed_well(body, SECRET, headers, now=time.time()) for _, headers, body in tool.got)
 
 
-@pytest.mark.parametrize(("answers", "sent"), [([500], 3), ([401], 1), ([302, 200], 1)])
+@pytest.mark.parametrize(("answers", "times"), [([500], 3), ([401], 1), ([302, 200], 1)])
 def test_what_is_not_taken_is_told_and_a_redirect_is_not_followed(
-    export: Export, tool: Receiver, answers: list[int], sent: int
+    export: Export, receiving: Callable[..., Receiver], answers: list[int], times: int
 ) -> None:
-    tool.answers = list(answers)
+    tool = receiving(*answers)
     with pytest.raises(DeliveryError, match=f"crm.*answered {answers[0]}"):
-        deliver(export, Callback(url=tool.url, secret_env="X"), SECRET, pause=0.01)
-    assert len(tool.taken) == sent
+        sent(export, tool)
+    assert len(tool.got) == times
 
 
 def test_nobody_there_is_told(shelf: Shelf, export: Export) -> None:
     url = f"http://127.0.0.1:{free_port()}/"
     with pytest.raises(DeliveryError, match="could not be reached"):
-        deliver(export, Callback(url=url, secret_env="X"), SECRET, pause=0.01)
+        deliver(export, Callback(url=url, secret_env="X"), SECRET, wait=lambda _: None)
     assert lines(shelf.engine, limit=1)[0].line.told["way"] == "crm"
 
 
@@ -125,7 +91,7 @@ def test_receivers_are_named_in_a_file(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(RequestError, match="CRM_SECRET"):
         receiver(callbacks, "crm")
     monkeypatch.setenv("CRM_SECRET", "s")
-    assert receiver(callbacks, "crm") == (Callback(url="https://crm.example/in", secret_env="CRM_SECRET"), b"s")
+    assert receiver(callbacks, "crm") == (Callback(url="https://crm.example/in", secret_env="CRM_SECRET"), "s")
 
 
 @pytest.mark.parametrize(

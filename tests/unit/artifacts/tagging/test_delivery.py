@@ -8,7 +8,7 @@ from recsys.artifacts.tagging.delivery import STALE_DAYS, Sent, send_alerts
 from recsys.artifacts.tagging.history import Entry
 from recsys.artifacts.tagging.movement import Alert
 from recsys.artifacts.tagging.settings import Webhook
-from recsys.core.webhook import DeliveryError
+from recsys.core.webhook import PostError
 from tests.publications import AS_OF
 
 ALERT = Alert("cut", ("高",), ("low",), 140, 100.0, 0.4, 4, "2025-03-24", "2025-03-31", 7, "高 → low", "up")
@@ -25,7 +25,7 @@ class Post:
 
     def __call__(self, url: str, body: bytes, secret: str, delivery: str) -> None:
         if self.fails:
-            raise DeliveryError("answered with 500")
+            raise PostError("answered 500")
         self.taken.append((url, body, secret, delivery))
 
 
@@ -48,7 +48,7 @@ def test_alerts_are_sent_once_with_all_that_they_say(tmp_path: Path) -> None:
 def test_what_was_not_taken_is_sent_with_the_next_publication(tmp_path: Path) -> None:
     line = [entry(tmp_path, "p1", days=-STALE_DAYS), entry(tmp_path, "p2")]
     assert [one.trouble for one in send_alerts(tmp_path, line[:1], HOOK, ENVIRONMENT, Post(fails=True))] == [
-        "answered with 500"
+        "answered 500"
     ]
     post = Post()
     send_alerts(tmp_path, line, HOOK, ENVIRONMENT, post)

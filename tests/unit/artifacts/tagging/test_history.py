@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.answers.traits import member_traits, segments_told
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.changes import LEFT_OUT
 from recsys.artifacts.tagging.columns import TagValue
 from recsys.artifacts.tagging.history import (
     CHANGES,
+    GONE,
+    KEYS,
     Entry,
     member_history,
     publication_before,
@@ -25,6 +29,7 @@ from recsys.artifacts.tagging.spec import SegmentSpec, SegmentValue
 from recsys.artifacts.tagging.write import Tagged
 from recsys.core.config import Home
 from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.folders import MANIFEST
 from recsys.core.time import EPOCH
 from tests.publications import AS_OF, MEMBERS, content, member_id
 
@@ -257,3 +262,37 @@ def test_an_entry_that_is_broken_is_refused(home: Home) -> None:
     (folder / "manifest.json").write_text('{"files": {}, "format": 99}')
     with pytest.raises(ArtifactError):
         Entry.open(folder)
+
+
+def as_an_earlier_layout(entry: Entry) -> None:
+    """Make an entry look as when members stood in the changes by key, and not by row."""
+    manifest = json.loads((entry.folder / MANIFEST).read_text(encoding="utf-8"))
+    for name in (KEYS, GONE):
+        (entry.folder / name).unlink()
+        del manifest["files"][name]
+    (entry.folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_what_an_earlier_layout_kept_is_left_alone_and_a_new_history_begins(home: Home) -> None:
+    first = publish(home, 0)
+    as_an_earlier_layout(keep(home, first))
+    assert member_traits(first, home.tags, member_id(1), history=True).history == ()
+    assert segments_told(first, home.tags).segments[0].sizes == ()
+    second, third = publish(home, 1), publish(home, 2)
+    assert [keep(home, one).base for one in (second, third)] == [None, second.name]
+    known = {name: value for name, value in expected(third, member_id(1)).items() if value is not None}
+    assert {name: value for name, value in state(home, third, member_id(1)).items() if value is not None} == known
+
+
+def test_a_history_whose_beginning_is_of_an_earlier_layout_tells_what_changed_and_then_all(home: Home) -> None:
+    first, second = publish(home, 0), publish(home, 1)
+    beginning = keep(home, first)
+    keep(home, second)
+    as_an_earlier_layout(beginning)
+    changes = member_traits(second, home.tags, member_id(1), history=True).history
+    assert changes
+    assert {(one.as_of, one.before) for one in changes} == {(str(second.as_of), None)}
+    third, fourth = publish(home, 2), publish(home, 3)
+    assert [keep(home, one).base for one in (third, fourth)] == [None, third.name]
+    known = {name: value for name, value in expected(fourth, member_id(1)).items() if value is not None}
+    assert {name: value for name, value in state(home, fourth, member_id(1)).items() if value is not None} == known
