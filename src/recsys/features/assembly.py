@@ -30,7 +30,6 @@ DICTIONARY_BYTES = 4096
 
 STAMPS = ("event_timestamp", "created_timestamp")
 TEXT, NUMBER, INSTANT = pa.string(), pa.float64(), pa.timestamp("us", tz="UTC")
-ZERO = pa.scalar(0.0, NUMBER)
 
 
 def write_view(connection: duckdb.DuckDBPyConnection, view: View, as_of: AsOf, target: Path) -> int:
@@ -49,7 +48,7 @@ def write_view(connection: duckdb.DuckDBPyConnection, view: View, as_of: AsOf, t
     schema = pa.schema(
         [
             *(pa.field(key, TEXT, nullable=False) for key in view.keys),
-            *(pa.field(spec.name, TEXT if spec.kind == "category" else NUMBER) for spec in features_of(view)),
+            *(pa.field(spec.name, TEXT if _is_text(spec) else NUMBER) for spec in features_of(view)),
             *(pa.field(name, INSTANT, nullable=False) for name in STAMPS),
         ]
     )
@@ -69,12 +68,13 @@ def write_view(connection: duckdb.DuckDBPyConnection, view: View, as_of: AsOf, t
 class _Source:
     """What a source tells of some of a view's rows.
 
-    told: a column for each feature. numbers: (n,) for each row of the view the number of its row in `told`; -1 = none.
+    numbers, texts: by feature, what each told row says, and last what rows have that are not told; NaN = unknown.
+    rows: (n,) for each row of the view the number of its told row; -1 = none.
     """
 
-    specs: tuple[FeatureSpec, ...]
-    told: pa.Table
-    numbers: "np.ndarray"
+    numbers: "dict[str, np.ndarray]"
+    texts: "dict[str, pa.Array[Any]]"
+    rows: "np.ndarray"
 
     @classmethod
     def read(
@@ -84,30 +84,42 @@ class _Source:
         source: str,
         specs: tuple[FeatureSpec, ...],
         as_of: AsOf,
-        rows: int,
+        size: int,
     ) -> Self:
         """Compute a source's features for the rows of the relation `placed`, whose key columns are the codes."""
         values = ",\n".join(f"{spec.sql} AS {spec.name}" for spec in specs)
         group = f"GROUP BY {codes}" if any(aggregates(spec.sql) for spec in specs) else ""
-        names = ", ".join(_typed(spec) for spec in specs)
         told = f"SELECT {codes},\n{values}\nFROM {source} {group}".format(as_of=as_of.number)
+        names = ", ".join(_typed(spec) for spec in specs)
         sql = f"SELECT place, {names} FROM ({told}) AS told JOIN placed USING ({codes})"
-        table = connection.sql(sql).to_arrow_table(max(rows, 1))
-        numbers = np.full(rows, -1, dtype=np.int32)
-        numbers[table.column(0).to_numpy()] = np.arange(len(table), dtype=np.int32)
-        return cls(specs, table.combine_chunks(), numbers)
+        table = connection.sql(sql).to_arrow_table(max(size, 1))
+        rows = np.full(size, -1, dtype=np.int32)
+        rows[table.column("place").to_numpy()] = np.arange(len(table), dtype=np.int32)
+        numbers = {
+            spec.name: _numbers(spec, table.column(spec.name).to_numpy()) for spec in specs if not _is_text(spec)
+        }
+        texts = {
+            spec.name: pa.concat_arrays([*table.column(spec.name).chunks, pa.nulls(1, TEXT)])
+            for spec in specs
+            if _is_text(spec)
+        }
+        return cls(numbers, texts, rows)
 
-    def columns(self, start: int, end: int) -> "dict[str, pa.ChunkedArray[Any]]":
+    def columns(self, start: int, end: int) -> "dict[str, pa.Array[Any]]":
         """Tell the features of the view's rows in [start, end)."""
-        numbers = self.numbers[start:end]
-        chosen = pa.array(numbers, mask=numbers < 0)
-        columns = {}
-        for spec in self.specs:
-            column = self.told.column(spec.name).take(chosen)
-            filled = spec.kind == "number" and spec.null_meaning == NEVER
-            columns[spec.name] = column.fill_null(ZERO) if filled else column
-        return columns
+        rows = self.rows[start:end]
+        numbers = {name: pa.array(values[rows], from_pandas=True) for name, values in self.numbers.items()}
+        return numbers | {name: values.take(pa.array(rows % len(values))) for name, values in self.texts.items()}
+
+
+def _numbers(spec: FeatureSpec, told: "np.ndarray") -> "np.ndarray":
+    values = np.append(told, np.nan)
+    return np.nan_to_num(values, copy=False, nan=0.0) if spec.null_meaning == NEVER else values
+
+
+def _is_text(spec: FeatureSpec) -> bool:
+    return spec.kind == "category"
 
 
 def _typed(spec: FeatureSpec) -> str:
-    return f"CAST({spec.name} AS {'VARCHAR' if spec.kind == 'category' else 'DOUBLE'}) AS {spec.name}"
+    return f"CAST({spec.name} AS {'VARCHAR' if _is_text(spec) else 'DOUBLE'}) AS {spec.name}"

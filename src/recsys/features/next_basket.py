@@ -9,9 +9,12 @@ from scipy.sparse import csr_matrix
 
 from recsys.core.config import Settings
 from recsys.features.mixing import Block, Parts, parts_of, turned
+from recsys.features.places import held
 from recsys.features.visits import Codes, Visits
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+MULTIPLIED_AT_ONCE = 128
 
 
 class TifuConfig(Settings):
@@ -69,7 +72,8 @@ def pool_of(members: Codes, visits: Visits, tifu: TifuConfig, upcf: UpcfConfig) 
     sizes = np.asarray(bought.sum(axis=1), dtype=np.float64).ravel()
     by_item, popularity = vectors.T.tocsr(), recent_popularity(visits, upcf).T.tocsr()
     popularity.eliminate_zeros()
-    return Pool(members, norms, sizes, by_item, bought.T.tocsr(), parts_of(by_item), parts_of(popularity))
+    buyers = bought.T.tocsr().astype(np.float32)
+    return Pool(members, norms, sizes, by_item, buyers, parts_of(by_item), parts_of(popularity))
 
 
 def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
@@ -95,7 +99,7 @@ def neighbour_weights(own: csr_matrix, members: Codes, pool: Pool, config: TifuC
     Source: as `frequency_vectors`, section 4.2; the prediction is alpha * own + (1 - alpha) * that mean.
     """
     norms = np.asarray(own.multiply(own).sum(axis=1)).ravel()
-    nearness = 2 * (own @ pool.vectors).toarray() - norms[:, None] - pool.norms[None, :]
+    nearness = 2 * _products(own, pool.vectors) - norms[:, None] - pool.norms[None, :]
     nearness[members[:, None] == pool.members[None, :]] = -np.inf
     count = min(config.neighbours, len(pool.members))
     nearest = np.argpartition(nearness, len(pool.members) - count, axis=1)[:, len(pool.members) - count :]
@@ -124,10 +128,26 @@ def alike_weights(bought: csr_matrix, members: Codes, pool: Pool, config: UpcfCo
     own popularity, divided alike: UP-CF@r.
     Source: as `recent_popularity`.
     """
-    common = (bought @ pool.buyers).toarray()
+    common = _products(bought.astype(np.float32), pool.buyers).astype(np.float64)
     sizes = np.asarray(bought.sum(axis=1)).ravel()
     norm = sizes[:, None] ** config.asymmetry * pool.sizes[None, :] ** (1 - config.asymmetry)
     weights = np.divide(common, norm, out=np.zeros_like(common), where=norm > 0) ** config.locality
     weights[members[:, None] == pool.members[None, :]] = 0
     whole = 1 + weights.sum(axis=1)
     return turned(weights / whole[:, None]), whole
+
+
+def _products(own: csr_matrix, pool: csr_matrix) -> "np.ndarray":
+    """(n, p) products of the vectors of (n, m) members and of the (m, p) pool, dense, as most are not 0.
+
+    Members are taken few at once, so that what is added to stays near the processor. Items add up in their order.
+    """
+    products = np.empty((own.shape[0], pool.shape[1]), dtype=own.dtype)
+    for start in range(0, own.shape[0], MULTIPLIED_AT_ONCE):
+        some = own[start : start + MULTIPLIED_AT_ONCE]
+        places = held(some)
+        items, number = np.unique(places.columns, return_inverse=True)
+        vectors = np.zeros((len(items), some.shape[0]), dtype=own.dtype)
+        vectors[number, places.rows] = some.data
+        products[start : start + MULTIPLIED_AT_ONCE] = (pool[items].T @ vectors).T
+    return products

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.features.collaborative import Collaborative
 from recsys.features.places import Places, dense_cells, held, places_in
-from recsys.features.ranking import Counts, Hashes, highest
+from recsys.features.ranking import Counts, highest
 from recsys.features.sources import Source
 from recsys.features.visits import Codes
 
@@ -55,12 +55,11 @@ def factorised(learnt: Collaborative, members: Codes, columns: Codes) -> Iterato
     yield Opinion(Source.ALS, als, columns, -np.inf)
 
 
-def popular(times: Codes, ties: Hashes, own: csr_matrix, counts: Counts) -> Opinion:
+def popular(times: Codes, order: Codes, own: csr_matrix, counts: Counts) -> Opinion:
     """Score the items bought most lately, so many that every member is left enough never bought.
 
-    times: (m,) how often each item was bought; ties: (m,) what orders equal ones. own: (b, m).
+    times: (m,) how often each item was bought; order: (m,) places of the items, those bought most first. own: (b, m).
     """
-    order = np.lexsort((ties, -times))
     often = np.sort(order[: counts.reach + int(np.diff(own.indptr).max(initial=0))])
     scores = np.broadcast_to(times[often].astype(np.float32), (own.shape[0], len(often)))
     return Opinion(Source.POPULAR, scores, often, 0.0)

@@ -56,7 +56,7 @@ class Learnt:
 
     item_codes: (m,) ascending, all that may be offered and was ever bought by a member who agrees to personal answers.
     item_ties: (m,) and member_ties: by member code, code 1 first: numbers from the ids alone that break ties.
-    times: (m,) member and day pairs of the last 28 days.
+    times: (m,) member and day pairs of the last 28 days. popular: (m,) places of the items by falling times.
     """
 
     level: Level
@@ -64,6 +64,7 @@ class Learnt:
     item_ties: Hashes
     member_ties: Hashes
     times: Codes
+    popular: Codes
     tifu: TifuConfig
     upcf: UpcfConfig
     pool: Pool
@@ -101,6 +102,7 @@ def learn_level(
         ties.astype(np.uint64),
         member_ties,
         times,
+        np.lexsort((ties, -times)).astype(np.int64),
         tifu,
         upcf,
         pool_of(drawn, visits, tifu, upcf),
@@ -219,7 +221,7 @@ def _block(learnt: Learnt, members: Codes, visits: Visits, quotas: Mapping[Sourc
         Mix.of(pool.popularity, alike, had.columns),
         (
             *factorised(learnt.collaborative, members, factors),
-            popular(learnt.times, learnt.item_ties, own, quotas[Source.POPULAR]),
+            popular(learnt.times, learnt.popular, own, quotas[Source.POPULAR]),
         ),
     )
 
