@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import duckdb
 from recsys.core.errors import ConfigError
 from recsys.core.time import AsOf
 from recsys.data.engine import connect, day_number, instant, stored
-from recsys.data.schema import LIFE_STAGES, STORED, Table
+from recsys.data.schema import LIFE_STAGES, PRODUCTS, STORED, Table
 
 LAUNCH_DAYS = 28
 
@@ -31,7 +31,16 @@ class Snapshot:
             raise ConfigError("as_of", f"is a day in {self.as_of.zone}, but the tables cut days in {self.end.zone}")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection with one view per table of `STORED`, and `launches` and `opted_out`.
+        """Open a connection with one view for each of `relations`."""
+        connection = connect()
+        for name, sql in self.relations(self._stored).items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
+        return connection
+
+    def relations(self, source: Callable[[str], str]) -> dict[str, str]:
+        """Return SQL of each table of `STORED`, and of `launches` and `opted_out`, by name.
+
+        source: returns what to select a stored table from.
 
         Rows that came to be at or after as_of are not there: orders, events, contacts and redemptions by their day;
         members by registered_at, products by launched_at, campaigns and coupons by starts_at (null = long ago); life
@@ -43,16 +52,16 @@ class Snapshot:
         (no delisted_at, no stock), and launch_day, the mall day of launched_at.
         opted_out: member_id of all who refuse to be personalised today: a refusal holds whatever day is looked at.
         """
-        connection = connect()
-        for table in STORED.values():
-            known = f"SELECT {self._columns(table)} FROM {self._stored(table.name)} WHERE {self._known(table)}"
-            connection.execute(f"CREATE VIEW {table.name} AS {known}")
-        announced = f"SELECT * EXCLUDE (delisted_at, stock), {day_number('launched_at', self.as_of.zone)} AS launch_day"
+        seen = {
+            table.name: f"SELECT {self._columns(table)} FROM {source(table.name)} WHERE {self._known(table)}"
+            for table in STORED.values()
+        }
+        announced = ", ".join(column.name for column in PRODUCTS.stored if column.name not in ("delisted_at", "stock"))
+        launch_day = day_number("launched_at", self.as_of.zone)
         recent = f"launched_at >= {instant(self.as_of.plus(days=-LAUNCH_DAYS))}"
-        connection.execute(f"CREATE VIEW launches AS {announced} FROM {self._stored('products')} WHERE {recent}")
-        refused = f"SELECT member_id FROM {self._stored('members')} WHERE NOT consent_personalised"
-        connection.execute(f"CREATE VIEW opted_out AS {refused}")
-        return connection
+        launches = f"SELECT {announced}, {launch_day} AS launch_day FROM {source('products')} WHERE {recent}"
+        refused = f"SELECT member_id FROM {source('members')} WHERE NOT consent_personalised"
+        return {**seen, "launches": launches, "opted_out": refused}
 
     def _stored(self, table: str) -> str:
         return stored(STORED[table], self.files[table])
@@ -77,5 +86,5 @@ class Snapshot:
             if self.as_of < self.end:
                 hidden["stock"] = "CAST(NULL AS DOUBLE)"
         else:
-            return "*"
-        return f"* REPLACE ({', '.join(f'{sql} AS {name}' for name, sql in hidden.items())})"
+            hidden = {}
+        return ", ".join(f"{hidden.get(name, name)} AS {name}" for name in (column.name for column in table.stored))
