@@ -29,7 +29,7 @@ def tagged(settings: Segments, snapshot: Snapshot, members: pd.DataFrame, earlie
     members: member_id, the features of the view member and `tags`, as in a publication's content, of the same day.
     earlier: segmentations of the publication before, whose cuts are held.
     """
-    own = computed_tags(snapshot, members, settings.formats)
+    own = computed_tags(snapshot, members, settings)
     every = members.drop(columns=["tags", "attributes"], errors="ignore").reset_index(drop=True)
     every = pd.concat([every, own.drop(columns=["member_id"]), _standings(members["tags"])], axis=1)
     segments, specs = classify(settings, every, snapshot.as_of.number, earlier)

@@ -12,7 +12,7 @@ import pytest
 from recsys.artifacts.tagging.catalogue import CHANNEL_PREFIX, HOUR_BANDS, HOUR_PREFIX
 from recsys.artifacts.tagging.derive import age_band, computed_tags, lateness
 from recsys.artifacts.tagging.promotion import CELL_LINES, LEAST_EXPECTED, LEAST_LINES, OWN_LINES, PERIOD, PERIODS
-from recsys.artifacts.tagging.settings import Formats
+from recsys.artifacts.tagging.settings import Segments
 from recsys.core.time import AsOf
 from recsys.data.tables import Tables
 from tests.shop import START, make_shop
@@ -42,7 +42,7 @@ def tags(shop: Tables, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     names = ("age_years", "child_age_months", "days_since_registration", "days_since_first_purchase")
     numbers = dict.fromkeys((*names, "purchase_days", "weighted_gap", "days_since_purchase"), np.nan)
     members = pd.DataFrame({"member_id": ids, **numbers, "source_channel": None})
-    return computed_tags(shop.at(AS_OF), members, Formats()).set_index("member_id")
+    return computed_tags(shop.at(AS_OF), members, Segments()).set_index("member_id")
 
 
 def own(rows: Mapping[str, pd.DataFrame], table: str, member: str) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ def test_a_shop_of_nothing_has_all_columns(tmp_path: Path, tags: pd.DataFrame) -
     numbers = ("age_years", "child_age_months", "days_since_registration", "days_since_first_purchase")
     for name in (*numbers, "purchase_days", "weighted_gap", "days_since_purchase"):
         members[name] = np.nan
-    told = computed_tags(empty.at(AsOf(START, "Asia/Shanghai")), members, Formats())
+    told = computed_tags(empty.at(AsOf(START, "Asia/Shanghai")), members, Segments())
     families = (CHANNEL_PREFIX, HOUR_PREFIX)
     assert {name for name in map(str, tags) if not name.startswith(families)} == {
         name for name in map(str, told) if name != "member_id" and not name.startswith(families)

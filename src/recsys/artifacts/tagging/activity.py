@@ -171,4 +171,15 @@ TAGS: tuple[TagSpec, ...] = (
             "content format learned from the source channel and from responses; unknown = nothing tells",
         ),
     ),
+    own(
+        "liked_channel",
+        Group.ACTIVITY,
+        Pace.SEMI_STATIC,
+        "-",
+        ("最佳触达渠道", "best contact channel"),
+        (
+            "最可能得到响应的触达渠道，由触达响应与来源渠道学到；未知=无从得知",
+            "where contacts are most likely answered, by responses and the source channel; unknown = nothing tells",
+        ),
+    ),
 )

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from recsys.artifacts.tagging.catalogue import CHANNEL_PREFIX, HOUR_BANDS, HOUR_PREFIX
+from recsys.artifacts.tagging.channels import best_channel
 from recsys.artifacts.tagging.formats import preferred_format
 from recsys.artifacts.tagging.promotion import promotion
-from recsys.artifacts.tagging.settings import Formats
+from recsys.artifacts.tagging.settings import Segments
 from recsys.data.snapshot import Snapshot
 
 AGE_EDGES = (18, 25, 35, 45, 55)
@@ -39,7 +40,7 @@ HOURS = """
 """
 
 
-def computed_tags(snapshot: Snapshot, members: pd.DataFrame, formats: Formats) -> pd.DataFrame:
+def computed_tags(snapshot: Snapshot, members: pd.DataFrame, settings: Segments) -> pd.DataFrame:
     """Return `member_id` and every tag that no feature holds, one row a row of members, by the catalogue's names.
 
     members: the features of the view member, of the snapshot's day.
@@ -52,7 +53,9 @@ def computed_tags(snapshot: Snapshot, members: pd.DataFrame, formats: Formats) -
         channels = connection.execute(CHANNELS, {"day": day, "most": MOST_CHANNELS}).df()
         hours = connection.execute(HOURS, {"day": day}).df()
         lifts = promotion(connection, day)
-        liked = preferred_format(connection, day, formats, members[["member_id", "source_channel"]])
+        won = members[["member_id", "source_channel"]]
+        formats = preferred_format(connection, day, settings.formats, won)
+        reached = best_channel(connection, day, settings.contact_channels, won)
     tags = pd.DataFrame(
         {
             "age_band": age_band(members["age_years"]),
@@ -63,7 +66,8 @@ def computed_tags(snapshot: Snapshot, members: pd.DataFrame, formats: Formats) -
     ).set_axis(ids)
     tags = tags.join(visits.set_index("member_id").reindex(ids, fill_value=0).astype(np.float64))
     tags = tags.join(lifts.set_index("member_id"))
-    tags = tags.join(_hours(hours)).join(liked.set_index("member_id")).join(_by_channel(channels))
+    tags = tags.join(_hours(hours)).join(formats.set_index("member_id")).join(_by_channel(channels))
+    tags = tags.join(reached.set_index("member_id"))
     return tags.rename_axis("member_id").reset_index()
 
 

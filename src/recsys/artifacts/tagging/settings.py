@@ -174,12 +174,24 @@ class Formats(Settings):
         return self
 
 
+class ContactChannels(Settings):
+    """What tells by which channel a member is best contacted.
+
+    sources: source channel -> the channel of contacts that members won there are taken to respond to sooner; a source
+    of the same name as a channel needs no line. held_out: arms of contacts that were sent nothing.
+    """
+
+    sources: dict[Text, Text] = Field(default_factory=dict)
+    held_out: tuple[Text, ...] = ()
+
+
 class Segments(Settings):
     """The whole file."""
 
     segments: dict[Code, Segmentation] = Field(default_factory=dict)
     alerts: tuple[AlertRule, ...] = ()
     formats: Formats = Formats()
+    contact_channels: ContactChannels = ContactChannels()
     webhook: Webhook | None = None
 
     @model_validator(mode="after")
@@ -215,7 +227,7 @@ class Segments(Settings):
     @property
     def digest(self) -> str:
         """Digest of all that a publication depends on."""
-        return text_digest(self.model_dump_json(include={"segments", "formats"}))
+        return text_digest(self.model_dump_json(include={"segments", "formats", "contact_channels"}))
 
     @classmethod
     def _of(cls, data: Mapping[str, Any], name: str) -> Self:

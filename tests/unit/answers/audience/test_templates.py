@@ -35,7 +35,8 @@ def cut_so(name: str, codes: tuple[str, ...]) -> SegmentSpec:
 def marketed() -> Content:
     """The synthetic content with the segments that offers are made by: the band of member n is n % 4, of the last none.
 
-    Member n prefers the App when n is even; else no channel in particular, and most lines are from the store.
+    Member n prefers the App when n is even; else no channel in particular, and most lines are from the store. Every
+    fifth responds to text messages.
     """
     made = content()
     ids = [member_id(n) for n in range(MEMBERS)]
@@ -51,7 +52,7 @@ def marketed() -> Content:
     members = made.members.assign(
         main_channel="门店", favourite_hour=[np.nan if n == 1 else 20.0 for n in range(MEMBERS)]
     )
-    tags = pd.DataFrame({"member_id": ids})
+    tags = pd.DataFrame({"member_id": ids, "liked_channel": ["短信" if n % 5 == 0 else None for n in range(MEMBERS)]})
     return dataclasses.replace(made, members=members, tagged=Tagged(tags, parts, specs))
 
 
@@ -170,7 +171,7 @@ def test_channel_hour_and_format_are_what_the_member_prefers(shop: Publication) 
     found = offered(shop, "repurchase_reminder", chance=0.0, rest_days=0)
     for member, row in found.iterrows():
         n = int(str(member).removeprefix("会员"))
-        assert row["channel"] == ("App" if n % 2 == 0 else "门店")
+        assert row["channel"] == ("短信" if n % 5 == 0 else "App" if n % 2 == 0 else "门店")
         assert row["format"] == ("video" if n % 3 == 0 else None)
         assert pd.isna(row["hour"]) if n == 1 else row["hour"] == 20
 
