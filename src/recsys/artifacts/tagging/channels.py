@@ -29,9 +29,9 @@ def best_channel(
 
     connection: of a snapshot of the day. members: member_id and source_channel, None = unknown.
     What is to be expected of a channel is how readily all members respond there, times the member's own lift, which is
-    drawn to that of the source. A source that is itself a channel of contacts speaks for it. Out of question is a channel
-    that never reached the member, where others did so often that it should have `MISSED` times; and one that nobody was
-    contacted by, unless the source speaks for it.
+    drawn to that of the source. A source that is itself a channel of contacts speaks for it. Out of question are a
+    channel that never reached the member, where others did so often that it should have `MISSED` times, and one that
+    nobody was contacted by, unless the source speaks for it.
     """
     kinds = [name for (name,) in connection.execute(_CHANNELS, {"day": day}).fetchall()]
     kinds += sorted({*channels.sources.values()} - {*kinds})
