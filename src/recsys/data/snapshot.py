@@ -30,9 +30,9 @@ class Snapshot:
         if self.as_of.zone != self.end.zone:
             raise ConfigError("as_of", f"is a day in {self.as_of.zone}, but the tables cut days in {self.end.zone}")
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open a connection with one view for each of `relations`."""
-        connection = connect()
+    def connect(self, database: Path | None = None) -> duckdb.DuckDBPyConnection:
+        """Open a connection, in memory or over a new file, with one view for each of `relations`."""
+        connection = connect(database)
         for name, sql in self.relations(self._stored).items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
         return connection

@@ -1,19 +1,19 @@
 """Feature tables: what each source tells of a view's rows, laid side by side in the order of the keys."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.core.task import FeatureSpec, View
-from recsys.core.time import AsOf
 from recsys.features.catalog import features_of
 from recsys.features.expression import NEVER, aggregates
+from recsys.features.stage import Stage
 
 CODES = {
     "member_id": "member_code",
@@ -32,36 +32,80 @@ STAMPS = ("event_timestamp", "created_timestamp")
 TEXT, NUMBER, INSTANT = pa.string(), pa.float64(), pa.timestamp("us", tz="UTC")
 
 
-def write_view(connection: duckdb.DuckDBPyConnection, view: View, as_of: AsOf, target: Path) -> int:
-    """Write a feature table as parquet: one row for each of the relation `<view>_spine`, ordered by its keys.
-
-    Both stamps are the instant of as_of, as rows depend on nothing but it and the tables. Returns the number of rows.
-    """
-    codes, keys = ", ".join(CODES[key] for key in view.keys), ", ".join(view.keys)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE placed AS "
-        f"SELECT {codes}, {keys}, CAST(row_number() OVER (ORDER BY {keys}) - 1 AS INTEGER) AS place FROM {view}_spine"
-    )
-    rows = connection.sql(f"SELECT {keys} FROM placed ORDER BY place").to_arrow_table()
-    by_source = groupby(sorted(features_of(view), key=lambda spec: spec.source), key=lambda spec: spec.source)
-    sources = [_Source.read(connection, codes, source, tuple(specs), as_of, len(rows)) for source, specs in by_source]
-    schema = pa.schema(
+def view_schema(view: View) -> "pa.Schema":
+    """Columns of a feature table: keys, features in catalogue order, and both stamps."""
+    return pa.schema(
         [
             *(pa.field(key, TEXT, nullable=False) for key in view.keys),
             *(pa.field(spec.name, TEXT if _is_text(spec) else NUMBER) for spec in features_of(view)),
             *(pa.field(name, INSTANT, nullable=False) for name in STAMPS),
         ]
     )
-    stamp = pa.scalar(as_of.instant, INSTANT)
-    with pq.ParquetWriter(target, schema, compression="snappy", dictionary_pagesize_limit=DICTIONARY_BYTES) as writer:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows.slice(start, ROWS_AT_ONCE)
-            columns = {key: part.column(key) for key in view.keys}
-            columns |= {name: pa.repeat(stamp, len(part)) for name in STAMPS}
-            for source in sources:
-                columns |= source.columns(start, start + len(part))
-            writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema))
-    return len(rows)
+
+
+def told_sql(source: str, specs: Sequence[FeatureSpec], codes: Sequence[str]) -> str:
+    """Return SQL of the features that a source tells, by codes of keys; `{as_of}` is the day number of as_of."""
+    keys, values = ", ".join(codes), ",\n".join(f"{spec.sql} AS {spec.name}" for spec in specs)
+    group = f"GROUP BY {keys}" if any(aggregates(spec.sql) for spec in specs) else ""
+    return f"SELECT {keys},\n{values}\nFROM {source} {group}"
+
+
+def view_tables(stage: Stage, view: View) -> "Iterator[pa.Table]":
+    """Put a feature table together: one row for each of the relation `<view>_spine`, ordered by its keys.
+
+    Both stamps are the instant of as_of, as rows depend on nothing but it and the tables. The rows come in tables of at
+    most `ROWS_AT_ONCE`; none of them when there are no rows.
+    """
+    codes, keys = tuple(CODES[key] for key in view.keys), ", ".join(view.keys)
+    stage.execute(
+        f"CREATE OR REPLACE TEMP TABLE placed AS SELECT {', '.join(codes)}, {keys}, "
+        f"CAST(row_number() OVER (ORDER BY {keys}) - 1 AS INTEGER) AS place FROM {view}_spine"
+    )
+    rows = stage.table(f"SELECT {keys} FROM placed ORDER BY place")
+    by_source = groupby(sorted(features_of(view), key=lambda spec: spec.source), key=lambda spec: spec.source)
+    sources = [_Source.read(stage, codes, source, tuple(specs), len(rows)) for source, specs in by_source]
+    schema, stamp = view_schema(view), pa.scalar(stage.as_of.instant, INSTANT)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows.slice(start, ROWS_AT_ONCE)
+        columns = {key: part.column(key) for key in view.keys}
+        columns |= {name: pa.repeat(stamp, len(part)) for name in STAMPS}
+        for source in sources:
+            columns |= source.columns(start, start + len(part))
+        yield pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+class ViewWriter:
+    """A feature table as one parquet file, written part by part; how it is cut into parts changes no byte of it."""
+
+    def __init__(self, target: Path, view: View) -> None:
+        self._schema = view_schema(view)
+        self._file = pq.ParquetWriter(
+            target, self._schema, compression="snappy", dictionary_pagesize_limit=DICTIONARY_BYTES
+        )
+        self._waiting: list[pa.Table] = []
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._write(self._waiting)
+        self._file.close()
+
+    def add(self, table: "pa.Table") -> None:
+        """Append rows, whose keys follow those of all rows so far."""
+        self.rows += len(table)
+        self._waiting.append(table)
+        while sum(map(len, self._waiting)) >= ROWS_AT_ONCE:
+            whole = pa.concat_tables(self._waiting)
+            self._write([whole.slice(0, ROWS_AT_ONCE)])
+            left = whole.slice(ROWS_AT_ONCE)
+            self._waiting = [left] if len(left) else []
+
+    def _write(self, tables: "list[pa.Table]") -> None:
+        """Write a group of rows: as one piece, as the bytes tell where pieces end."""
+        if sum(map(len, tables)):
+            self._file.write_table(pa.concat_tables(tables).combine_chunks())
 
 
 @dataclass(frozen=True)
@@ -77,22 +121,11 @@ class _Source:
     rows: "np.ndarray"
 
     @classmethod
-    def read(
-        cls,
-        connection: duckdb.DuckDBPyConnection,
-        codes: str,
-        source: str,
-        specs: tuple[FeatureSpec, ...],
-        as_of: AsOf,
-        size: int,
-    ) -> Self:
+    def read(cls, stage: Stage, codes: Sequence[str], source: str, specs: tuple[FeatureSpec, ...], size: int) -> Self:
         """Compute a source's features for the rows of the relation `placed`, whose key columns are the codes."""
-        values = ",\n".join(f"{spec.sql} AS {spec.name}" for spec in specs)
-        group = f"GROUP BY {codes}" if any(aggregates(spec.sql) for spec in specs) else ""
-        told = f"SELECT {codes},\n{values}\nFROM {source} {group}".format(as_of=as_of.number)
+        told = told_sql(source, specs, codes).format(as_of=stage.as_of.number)
         names = ", ".join(_typed(spec) for spec in specs)
-        sql = f"SELECT place, {names} FROM ({told}) AS told JOIN placed USING ({codes})"
-        table = connection.sql(sql).to_arrow_table(max(size, 1))
+        table = stage.table(f"SELECT place, {names} FROM ({told}) AS told JOIN placed USING ({', '.join(codes)})")
         rows = np.full(size, -1, dtype=np.int32)
         rows[table.column("place").to_numpy()] = np.arange(len(table), dtype=np.int32)
         numbers = {

@@ -3,7 +3,6 @@
 Every pair carries the scores of all sources, whichever named it.
 """
 
-import duckdb
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -12,12 +11,12 @@ from recsys.core.config import Settings
 from recsys.features.collaborative import CollaborativeConfig
 from recsys.features.expression import AS_OF, Relation
 from recsys.features.facts import ACTIVE_DAYS
-from recsys.features.hazard import stage_hazard
 from recsys.features.level import LEVELS, PRODUCT, Level
 from recsys.features.next_basket import TifuConfig, UpcfConfig
 from recsys.features.ranking import Counts, hashes
-from recsys.features.scoring import Learnt, Named, learn_level, score_members
+from recsys.features.scoring import Learnt, Named, score_members
 from recsys.features.sources import Source
+from recsys.features.stage import Stage
 from recsys.features.visits import numbers
 
 CATEGORIES = 10
@@ -93,42 +92,36 @@ def _history_relation(level: Level) -> Relation:
     )
 
 
-SOURCES = (ACTIVE_MEMBER, *(_history_relation(level) for level in LEVELS))
+HISTORIES = tuple(_history_relation(level) for level in LEVELS)
 
 
-def stage_candidates(connection: duckdb.DuckDBPyConnection, level: Level, config: CandidateConfig) -> Learnt:
-    """Create the relation `candidate_<level>`, one row a pair, from the relations of SOURCES and those before them.
+def offer(stage: Stage, level: Level) -> pd.DataFrame:
+    """Tell `<level>_offer`: what may be offered, each item with a number from its id alone that breaks ties."""
+    found = stage.execute(f"SELECT {level.code}, {level.key} FROM {level.name}_base WHERE is_delisted = 0").df()
+    tie = (hashes(found[level.key].to_numpy()) >> np.uint64(1)).astype(np.int64)
+    return pd.DataFrame({level.code: found[level.code], "tie": tie})
+
+
+def lay_candidates(stage: Stage, learnt: Learnt, config: CandidateConfig) -> None:
+    """Create the relation `candidate_<level>` of the stage's members, one row a pair.
 
     Columns: member_code, the item's code, source, is_candidate and is_launch (0 or 1), history_score and the scores of
-    the sources: 0 = none, but als_score null = outside the factorisation. Returns what was learnt on the way.
+    the sources: 0 = none, but als_score null = outside the factorisation.
     """
-    chosen = config.of(level)
-    _stage_offer(connection, level)
-    stage_hazard(connection, level)
-    learnt = learn_level(connection, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
-    connection.execute(_named_sql(level, chosen))
-    connection.execute(_EMPTY)
-    (active,) = numbers(connection, "SELECT member_code FROM active_member ORDER BY member_code")
+    level, chosen = learnt.level, config.of(learnt.level)
+    stage.execute(f"CREATE TEMP TABLE named AS {_named_sql(level, chosen)}")
+    stage.execute(_EMPTY)
+    (active,) = numbers(stage, "SELECT member_code FROM active_member ORDER BY member_code")
     for members in learnt.reads(active):
         inside = f"member_code BETWEEN {members[0]} AND {members[-1]}"
-        named = Named(*numbers(connection, f"FROM named WHERE {inside} ORDER BY ALL"))
-        scored = score_members(connection, learnt, members, named, chosen.quotas)
-        connection.register("block", scored)
-        connection.execute("INSERT INTO scored FROM block")
-        connection.unregister("block")
-    connection.execute(_candidate_sql(level))
-    connection.execute("DROP TABLE named")
-    connection.execute("DROP TABLE scored")
-    return learnt
-
-
-def _stage_offer(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
-    """Create `<level>_offer`: what may be offered, each item with a number from its id alone that breaks ties."""
-    found = connection.execute(f"SELECT {level.code}, {level.key} FROM {level.name}_base WHERE is_delisted = 0").df()
-    tie = (hashes(found[level.key].to_numpy()) >> np.uint64(1)).astype(np.int64)
-    connection.register("offer", pd.DataFrame({level.code: found[level.code], "tie": tie}))
-    connection.execute(f"CREATE TEMP TABLE {level.name}_offer AS FROM offer")
-    connection.unregister("offer")
+        named = Named(*numbers(stage, f"SELECT * FROM named WHERE {inside} ORDER BY ALL"))
+        scored = score_members(stage, learnt, members, named, chosen.quotas)
+        stage.connection.register("block", scored)
+        stage.connection.execute("INSERT INTO scored SELECT * FROM block")
+        stage.connection.unregister("block")
+    stage.execute(f"CREATE TEMP TABLE candidate_{level.name} AS {_candidate_sql(level)}")
+    stage.execute("DROP TABLE named")
+    stage.execute("DROP TABLE scored")
 
 
 _EMPTY = """
@@ -140,7 +133,7 @@ _EMPTY = """
 
 
 def _named_sql(level: Level, config: LevelConfig) -> str:
-    """Return SQL of the table `named`: the pairs of own history, of the member's categories, and of launches."""
+    """Return SQL of the pairs of own history, of the member's categories, and of launches."""
     name, code = level.name, level.code
     launches = f"""
         UNION ALL
@@ -152,7 +145,6 @@ def _named_sql(level: Level, config: LevelConfig) -> str:
         )
     """
     return f"""
-        CREATE TEMP TABLE named AS
         WITH own AS (
             SELECT history.member_code, history.{code},
                    row_number() OVER (one ORDER BY score DESC, last_day DESC, tie) AS place,
@@ -203,7 +195,6 @@ def _candidate_sql(level: Level) -> str:
     labels = " ".join(f"WHEN {source} THEN '{source.label}'" for source in Source)
     launch = "base.is_launch" if level is PRODUCT else "0"
     return f"""
-        CREATE TEMP TABLE candidate_{name} AS
         SELECT CAST(scored.member_code AS INTEGER) AS member_code, base.{code},
                CASE WHEN source = {Source.LAUNCH} THEN 0 ELSE 1 END AS is_candidate,
                CASE WHEN {launch} = 1 AND history.score IS NULL THEN 1 ELSE 0 END AS is_launch,

@@ -1,9 +1,9 @@
 """What members' purchases say together: matrix factors, and which items go with which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
-import duckdb
 import numpy as np
 import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
@@ -14,13 +14,23 @@ from threadpoolctl import threadpool_limits
 
 from recsys.core.config import Settings
 from recsys.features.level import Level
+from recsys.features.ranking import Hashes
+from recsys.features.stage import Stage
 from recsys.features.visits import Codes, numbers
+
+READ_AT_ONCE = 100_000
+"""Members whose purchases are read at once."""
+
+DAYS = 1_000_000
+"""More than any day number: members and days are one number, the member's first."""
 
 
 class CollaborativeConfig(Settings):
     """How purchases are factorised and neighbours found.
 
     items: those with most buyers in a year that take part, which bounds the cost whatever the assortment.
+    members: those whose purchases tell which items go together, drawn by a hash of their ids when there are more, which
+        bounds the cost whatever the membership; the factorisation is of everybody.
     min_buyers: members who must have bought an item within a year for it to take part.
     factors, iterations, regularization, seed: of the ALS factorisation.
     neighbours: nearest items kept for each item and kind.
@@ -30,6 +40,7 @@ class CollaborativeConfig(Settings):
     """
 
     items: int = Field(default=5000, ge=1)
+    members: int = Field(default=200_000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=16, ge=1, le=512)
     iterations: int = Field(default=8, ge=1, le=100)
@@ -63,7 +74,6 @@ class Collaborative:
 
     member_codes, item_codes: (n,) and (m,) ascending, the rows and columns of everything below.
     member_factors, item_factors: (n, f) and (m, f) float32.
-    weights: (n, m) history_score of each member and item. days: (n, m) purchase days within the year.
     similar: (m, m) at most `neighbours` a row, without the item itself: shrunk cosine of items over the members who
         bought them.
     alike: (m, m) at most `bm25_neighbours` a row, without the item itself: BM25 similarity over the members.
@@ -73,55 +83,81 @@ class Collaborative:
     item_codes: Codes
     member_factors: "np.ndarray"
     item_factors: "np.ndarray"
-    weights: csr_matrix
-    days: csr_matrix
     similar: csr_matrix
     alike: csr_matrix
 
 
-def learn(connection: duckdb.DuckDBPyConnection, level: Level, config: CollaborativeConfig) -> Collaborative:
-    """Learn from a level's history; with nothing to learn from, all shapes are 0."""
+@dataclass(frozen=True)
+class Tastes:
+    """What some members bought of the factorised items within the last year.
+
+    weights: (n, m) history_score of each member and item. days: (n, m) purchase days.
+    """
+
+    weights: csr_matrix
+    days: csr_matrix
+
+    def of(self, start: int, end: int) -> Self:
+        """Take the members whose places lie in [start, end)."""
+        return type(self)(self.weights[start:end], self.days[start:end])
+
+
+def learn(stage: Stage, level: Level, config: CollaborativeConfig, member_ties: Hashes) -> Collaborative:
+    """Learn from a level's history; with nothing to learn from, all shapes are 0.
+
+    member_ties: (n,) by member code, code 1 first: whom a draw takes first.
+    """
     wanted = {"min_buyers": config.min_buyers, "items": config.items, "name": level.name, "code": level.code}
-    (items,) = numbers(connection, _ITEMS.format(**wanted))
-    member, item, score, times = numbers(connection, _HISTORY.format(**wanted))
-    kept = np.isin(item, items)
-    members = np.unique(member[kept])
-    rows = np.searchsorted(members, member[kept])
-    columns = np.searchsorted(items, item[kept])
-    shape = (len(members), len(items))
-    weights = csr_matrix((score[kept].astype(np.float64), (rows, columns)), shape=shape)
-    days = csr_matrix((times[kept].astype(np.float64), (rows, columns)), shape=shape)
-    if not weights.nnz:
+    (items,) = numbers(stage, _ITEMS.format(**wanted))
+    members, days = _bought(stage, level, items, len(member_ties))
+    if not days.nnz:
         empty = np.zeros((0, config.factors), dtype=np.float32)
         none = csr_matrix((len(items), len(items)), dtype=np.float64)
         factors = np.zeros((len(items), config.factors), dtype=np.float32)
-        return Collaborative(members, items, empty, factors, weights, days, none, none)
+        return Collaborative(members, items, empty, factors, none, none)
     with threadpool_limits(1, "blas"):
-        member_factors, item_factors = _factorise(days.astype(np.float32), config)
-    bought = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
-    return Collaborative(
-        members,
-        items,
-        member_factors,
-        item_factors,
-        weights,
-        days,
-        _nearest(bought, config),
-        _alike(days, config),
+        member_factors, item_factors = _factorise(days, config)
+    told = days[np.isin(members, drawn(members, member_ties, config.members))].astype(np.float64)
+    ones = csr_matrix((np.ones(told.nnz), told.indices, told.indptr), shape=told.shape)
+    return Collaborative(members, items, member_factors, item_factors, _nearest(ones, config), _alike(told, config))
+
+
+def drawn(members: Codes, ties: Hashes, count: int) -> Codes:
+    """(d,) at most so many of the members, drawn by what breaks their ties; ties: by member code, code 1 first."""
+    return members[np.argsort(ties[members - 1], kind="stable")][:count]
+
+
+def read_tastes(stage: Stage, level: Level, members: Codes, items: Codes) -> Tastes:
+    """Read what members, whose codes ascend, bought of items, whose codes ascend."""
+    shape = (len(members), len(items))
+    if not len(members):
+        return Tastes(csr_matrix(shape), csr_matrix(shape))
+    inside = f"member_code BETWEEN {members[0]} AND {members[-1]}"
+    member, item, score, times = numbers(
+        stage, _HISTORY.format(name=level.name, code=level.code, columns="score, days_365d", inside=inside)
     )
+    kept = np.isin(item, items) & np.isin(member, members)
+    places = (np.searchsorted(members, member[kept]), np.searchsorted(items, item[kept]))
+    weights, days = (csr_matrix((values[kept].astype(np.float64), places), shape=shape) for values in (score, times))
+    return Tastes(weights, days)
 
 
-def together(connection: duckdb.DuckDBPyConnection, items: Codes, config: CollaborativeConfig) -> csr_matrix:
+def together(stage: Stage, items: Codes, config: CollaborativeConfig, member_ties: Hashes) -> csr_matrix:
     """(m, m) at most `neighbours` a row, without the product itself: shrunk cosine over the baskets that held it.
 
-    items: (m,) codes of products, ascending.
+    items: (m,) codes of products, ascending. member_ties: as `learn`.
     """
-    basket, item = numbers(connection, _BASKETS)
-    kept = np.isin(item, items)
-    baskets, rows = np.unique(basket[kept], return_inverse=True)
+    (members,) = numbers(stage, "SELECT DISTINCT member_code FROM product_basket_line ORDER BY ALL")
+    tell = drawn(members, member_ties, config.members)
+    parts = []
+    for inside in _portions(len(member_ties)):
+        member, day, item = numbers(stage, _BASKETS.format(inside=inside))
+        kept = np.isin(item, items) & np.isin(member, tell)
+        parts.append((member[kept] * DAYS + day[kept], np.searchsorted(items, item[kept])))
+    lines, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+    baskets, rows = np.unique(lines, return_inverse=True)
     if not len(rows):
         return csr_matrix((len(items), len(items)), dtype=np.float64)
-    columns = np.searchsorted(items, item[kept])
     return _nearest(csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(baskets), len(items))), config)
 
 
@@ -148,6 +184,34 @@ def neighbour_frame(item_codes: Codes, kinds: Mapping[str, csr_matrix], ids: "np
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _bought(stage: Stage, level: Level, items: Codes, members: int) -> tuple[Codes, csr_matrix]:
+    """(n,) members who bought one of the items within the year, and (n, m) on how many days, in single precision.
+
+    members: how many have a code. They are read in portions, as each number is read in eight bytes and kept in four.
+    """
+    known, lengths, columns, cells = [], [], [], []
+    for inside in _portions(members):
+        member, item, times = numbers(
+            stage, _HISTORY.format(name=level.name, code=level.code, columns="days_365d", inside=inside)
+        )
+        kept = np.isin(item, items)
+        some, length = np.unique(member[kept], return_counts=True)
+        known.append(some)
+        lengths.append(length)
+        columns.append(np.searchsorted(items, item[kept]).astype(np.int32))
+        cells.append(times[kept].astype(np.float32))
+    codes = np.concatenate(known)
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    days = csr_matrix((np.concatenate(cells), np.concatenate(columns), starts), shape=(len(codes), len(items)))
+    return codes, days
+
+
+def _portions(members: int) -> Iterator[str]:
+    """Cut the member codes into portions, one of them at least; in SQL conditions."""
+    for start in range(0, max(members, 1), READ_AT_ONCE):
+        yield f"member_code BETWEEN {start + 1} AND {start + READ_AT_ONCE}"
 
 
 def _factorise(days: csr_matrix, config: CollaborativeConfig) -> tuple["np.ndarray", "np.ndarray"]:
@@ -204,8 +268,8 @@ _ITEMS = """
 """
 
 _HISTORY = """
-    SELECT member_code, {code}, score, days_365d AS days
-    FROM member_{name}_history WHERE days_365d > 0 ORDER BY ALL
+    SELECT member_code, {code}, {columns}
+    FROM member_{name}_history WHERE days_365d > 0 AND {inside} ORDER BY ALL
 """
 
-_BASKETS = "SELECT basket, product_code FROM product_basket_line ORDER BY ALL"
+_BASKETS = "SELECT member_code, day, product_code FROM product_basket_line WHERE {inside} ORDER BY ALL"

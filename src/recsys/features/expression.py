@@ -135,9 +135,9 @@ def last_gap() -> str:
 
 
 def recent(window: str) -> str:
-    """Ordinal from the last of a window's rows, 1 = the last; window: name of one that orders its partitions."""
+    """Ordinal from the last of a window's rows, 1 = the last; window: how it is partitioned and ordered."""
     whole = f"{window} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
-    return f"1 + count(*) OVER ({whole}) - row_number() OVER {window}"
+    return f"1 + count(*) OVER ({whole}) - row_number() OVER ({window})"
 
 
 def gap_weight() -> str:

@@ -1,6 +1,7 @@
 """What every feature is computed from: ids as integers, purchases as lines and as days, staged once a snapshot.
 
-This and `life_stage.py` alone speak DuckDB's own dialect (instants and months become whole days here). Money is kept in
+This and `life_stage.py` alone call functions that DuckDB names and Spark does not (`spark/dialect.py` defines them):
+instants and months become whole days here. Money is kept in
 whole ten-thousandths of the currency and quantity in whole thousandths: sums of integers do not depend on the order
 in which an engine adds them, so the same tables give the same bytes.
 """
@@ -53,7 +54,7 @@ PRODUCT_BASE = Relation(
                CASE WHEN sold.product_id IS NULL THEN coalesce(is_announced, 0) ELSE 0 END AS is_announced,
                coalesce(category, '{UNKNOWN_CATEGORY}') AS category, {subcategory_of("every")} AS subcategory,
                brand, price, package_size,
-               ({{instant}} - epoch_us(launched_at)) // {_DAY} AS launch_age,
+               divide({{instant}} - epoch_us(launched_at), {_DAY}) AS launch_age,
                CASE WHEN epoch_us(delisted_at) < {{instant}} THEN 1 ELSE 0 END AS is_delisted,
                CASE WHEN is_consumable THEN 1 WHEN NOT is_consumable THEN 0 END AS is_consumable,
                CASE WHEN every.product_id IN (SELECT product_id FROM announced) THEN 1 ELSE 0 END AS is_launch
@@ -88,10 +89,10 @@ MEMBER_BASE = Relation(
     WITH known AS (SELECT member_id FROM orders UNION SELECT member_id FROM members)
     SELECT known.member_id,
            CAST(row_number() OVER (ORDER BY known.member_id) AS INTEGER) AS member_code,
-           CASE WHEN known.member_id IN (FROM opted_out) THEN 0 ELSE 1 END AS is_personal,
-           ({{instant}} - epoch_us(registered_at)) // {_DAY} AS registered_age,
-           {{as_of}} - (birth_date - DATE '1970-01-01') AS age,
-           {{as_of}} - (child_birth_date - DATE '1970-01-01') AS child_age,
+           CASE WHEN known.member_id IN (SELECT member_id FROM opted_out) THEN 0 ELSE 1 END AS is_personal,
+           divide({{instant}} - epoch_us(registered_at), {_DAY}) AS registered_age,
+           {{as_of}} - CAST(birth_date - DATE '1970-01-01' AS INTEGER) AS age,
+           {{as_of}} - CAST(child_birth_date - DATE '1970-01-01' AS INTEGER) AS child_age,
            gender, city, source_channel, tier, points_balance
     FROM known LEFT JOIN members ON members.member_id = known.member_id
     """,
@@ -184,7 +185,8 @@ MEMBER_DAY = Relation(
         GROUP BY member_code, day
     ),
     ordered AS (
-        SELECT *, day - lag(day) OVER one AS gap, row_number() OVER one AS nth, {recent("one")} AS recent
+        SELECT *, day - lag(day) OVER one AS gap, row_number() OVER one AS nth,
+               {recent("PARTITION BY member_code ORDER BY day")} AS recent
         FROM days
         WINDOW one AS (PARTITION BY member_code ORDER BY day)
     )
@@ -238,10 +240,8 @@ CATEGORY_PRICE = Relation(
     """,
 )
 
+BASES = (PRODUCT_BASE, SUBCATEGORY_BASE, MEMBER_BASE)
 FACTS = (
-    PRODUCT_BASE,
-    SUBCATEGORY_BASE,
-    MEMBER_BASE,
     PURCHASE,
     RETURNED,
     EVENT,
@@ -253,5 +253,4 @@ FACTS = (
     MEMBER_PRODUCT_LIFE,
     MEMBER_SUBCATEGORY_LIFE,
     MEMBER_CATEGORY_LIFE,
-    CATEGORY_PRICE,
 )

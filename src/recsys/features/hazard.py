@@ -1,10 +1,10 @@
 """How likely an item is bought again at a member's next visit, by the visits since the member bought it last."""
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from recsys.features.level import Level
+from recsys.features.stage import Stage
 from recsys.features.visits import numbers
 
 BOUNDS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40, 60, 100)
@@ -19,15 +19,15 @@ SPAN_PRIOR = 30.0
 """Visits by which an item's chance in a span is held to the curve of all items at the item's rate."""
 
 
-def stage_hazard(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
-    """Create `<level>_hazard`, one row an item and span: the code, first_visit, last_visit and hazard.
+def hazards(stage: Stage, level: Level) -> pd.DataFrame:
+    """Tell `<level>_hazard`, one row an item and span: the code, first_visit, last_visit and hazard.
 
     hazard: chance that a member who bought the item buys it at the n-th visit after, n in [first_visit, last_visit],
     not having bought it since. Every run of visits since a purchase tells of as many chances as it has visits; the runs
     that last still at as_of end without a purchase. An item's counts are shrunk to the curve of all items times its own
     rate.
     """
-    item, visits, bought, runs = numbers(connection, _RUNS.format(name=level.name, code=level.code))
+    item, visits, bought, runs = numbers(stage, _RUNS.format(name=level.name, code=level.code))
     codes, place = np.unique(item, return_inverse=True)
     starts = np.array([1, *(bound + 1 for bound in BOUNDS)])
     ends = np.array([*BOUNDS, OPEN])
@@ -41,7 +41,7 @@ def stage_hazard(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
     curve = purchases.sum(axis=0) / np.maximum(chances.sum(axis=0), 1)
     rate = (purchases.sum(axis=1) + ITEM_PRIOR) / ((chances * curve).sum(axis=1) + ITEM_PRIOR)
     hazard = (purchases + SPAN_PRIOR * curve * rate[:, None]) / (chances + SPAN_PRIOR)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             level.code: np.repeat(codes, len(ends)).astype(np.int32),
             "first_visit": np.tile(starts, len(codes)),
@@ -49,16 +49,9 @@ def stage_hazard(connection: duckdb.DuckDBPyConnection, level: Level) -> None:
             "hazard": np.minimum(hazard, 1).ravel(),
         }
     )
-    connection.register("found", frame)
-    connection.execute(f"CREATE TEMP TABLE {level.name}_hazard AS FROM found")
-    connection.unregister("found")
 
 
 _RUNS = """
-    WITH runs AS (
-        SELECT {code}, visit_gap AS visits, 1 AS bought FROM member_{name}_visit WHERE visit_gap IS NOT NULL
-        UNION ALL
-        SELECT {code}, ago, 0 FROM member_{name}_visit WHERE recent = 1
-    )
-    SELECT {code}, visits, bought, count(*) AS runs FROM runs GROUP BY ALL ORDER BY ALL
+    SELECT {code}, visits, bought, CAST(sum(runs) AS BIGINT)
+    FROM {name}_run GROUP BY {code}, visits, bought ORDER BY ALL
 """

@@ -55,6 +55,18 @@ def popularity_relation(level: Level) -> Relation:
     )
 
 
+def usual_relation(level: Level) -> Relation:
+    """Draft one row an item that was bought; gap: mean of all gaps of all members in it."""
+    name, code = level.name, level.code
+    return Relation(
+        f"{name}_usual",
+        f"""
+        SELECT {code}, sum(last_day - first_day) / nullif(sum(days - 1), 0) AS gap
+        FROM member_{name}_life GROUP BY {code}
+        """,
+    )
+
+
 def buyers(level: Level) -> tuple[Draft, ...]:
     """Draft features over `member_<level>_life`."""
     name = level.name

@@ -9,13 +9,17 @@ from recsys.features.expression import AS_OF, Relation, features, number, ratio
 _EPOCH = "DATE '1970-01-01'"
 
 
+def _number(date: str) -> str:
+    return f"CAST({date} - {_EPOCH} AS INTEGER)"
+
+
 def _day_at(month: str) -> str:
     """Day number on which the child is so many calendar months old: the same day of the month, or the month's last."""
-    return f"(CAST(child_birth_date + to_months({month}) AS DATE) - {_EPOCH})"
+    return _number(f"CAST(child_birth_date + to_months({month}) AS DATE)")
 
 
 # One row for each member with a child born before as_of and each category with a stage: the stage that lasts at as_of,
-# else the next one to begin, else the last one that ended. DuckDB's own dialect for calendar months.
+# else the next one to begin, else the last one that ended.
 MEMBER_NEED = Relation(
     "member_need",
     f"""
@@ -23,7 +27,7 @@ MEMBER_NEED = Relation(
         SELECT member_id, category, next_category,
                {_day_at("from_month")} AS start_day, {_day_at("to_month")} AS end_day
         FROM members CROSS JOIN life_stages
-        WHERE child_birth_date - {_EPOCH} < {AS_OF}
+        WHERE {_number("child_birth_date")} < {AS_OF}
     ),
     ordered AS (
         SELECT *, row_number() OVER (

@@ -39,10 +39,10 @@ MEMBER_HABIT = Relation(
     "member_habit",
     """
     WITH said AS (
-        SELECT member_code, 'hour' AS habit, hour AS whole, CAST(NULL AS VARCHAR) AS label, count(*) AS lines
+        SELECT member_code, 'hour' AS habit, hour AS whole, CAST(NULL AS STRING) AS label, count(*) AS lines
         FROM purchase GROUP BY member_code, hour
         UNION ALL
-        SELECT member_code, 'weekday', weekday, CAST(NULL AS VARCHAR), count(*)
+        SELECT member_code, 'weekday', weekday, CAST(NULL AS STRING), count(*)
         FROM purchase GROUP BY member_code, weekday
         UNION ALL
         SELECT member_code, 'channel', 0, channel, count(*)
@@ -70,7 +70,7 @@ MEMBER_SPEND = Relation(
     """,
 )
 
-SOURCES = (MEMBER_SPINE, MEMBER_HABIT, MEMBER_SPEND)
+SOURCES = (MEMBER_HABIT, MEMBER_SPEND)
 
 _NO_PURCHASE = "never bought"
 _ONE_DAY = "fewer than 2 purchase days"

@@ -85,7 +85,7 @@ MEMBER_CATEGORY_STANDING = Relation(
     stored=False,
 )
 
-SOURCES = (MEMBER_CATEGORY_SPINE, MEMBER_CATEGORY_GAP, CATEGORY_RHYTHM, MEMBER_CATEGORY_STANDING)
+SOURCES = (MEMBER_CATEGORY_SPINE, MEMBER_CATEGORY_GAP, MEMBER_CATEGORY_STANDING)
 
 _ONE_DAY = "fewer than 2 purchase days in it"
 
@@ -280,7 +280,7 @@ def _standing() -> tuple[Draft, ...]:
             "flag",
             NEVER,
             f"1 where category_repeat_share >= {REPEAT_THRESHOLD}, else 0",
-            f"CASE WHEN repeat_share >= {REPEAT_THRESHOLD} THEN 1 ELSE 0 END",
+            f"CASE WHEN repeat_share >= {REPEAT_THRESHOLD:e} THEN 1 ELSE 0 END",
         ),
     )
 

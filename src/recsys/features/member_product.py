@@ -35,7 +35,7 @@ PAIR_AFFINITY = Relation(
     stored=False,
 )
 
-SOURCES = (*pair_relations(PRODUCT), *kin_relations(PRODUCT), PRODUCT_LEVEL, PAIR_AFFINITY)
+SOURCES = (*pair_relations(PRODUCT), *kin_relations(PRODUCT), PAIR_AFFINITY)
 
 
 def _affinity() -> tuple[Draft, ...]:

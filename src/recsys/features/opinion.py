@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.features.collaborative import Collaborative
+from recsys.features.collaborative import Collaborative, Tastes
 from recsys.features.places import Places, dense_cells, held, places_in
 from recsys.features.ranking import Counts, highest
 from recsys.features.sources import Source
@@ -38,21 +38,30 @@ class Opinion:
         return dense_cells(self.scores, Places(places.rows, places_in(self.columns, places.columns)), self.unknown)
 
 
-def factorised(learnt: Collaborative, members: Codes, columns: Codes) -> Iterator[Opinion]:
-    """Score the factorised items, whose places among all are the columns, for members."""
-    known = np.isin(members, learnt.member_codes)
-    rows = np.flatnonzero(known)
-    places = np.searchsorted(learnt.member_codes, members[rows])
-    shape = (len(members), len(learnt.item_codes))
-    near, alike, als = np.zeros(shape), np.zeros(shape), np.full(shape, -np.inf)
-    if len(rows) and shape[1]:
-        weights, days = learnt.weights[places], learnt.days[places]
-        near[rows] = (weights @ learnt.similar).toarray() / np.asarray(weights.sum(axis=1))
-        alike[rows] = (days @ learnt.alike).toarray() / np.asarray(days.sum(axis=1))
-        als[rows] = learnt.member_factors[places] @ learnt.item_factors.T
+def factorised(learnt: Collaborative, tastes: Tastes, als: "np.ndarray", columns: Codes) -> Iterator[Opinion]:
+    """Score the factorised items, whose places among all are the columns, for the members of tastes.
+
+    als: (b, m) products of factors, -inf where the member has none.
+    """
+    known = np.flatnonzero(np.diff(tastes.days.indptr))
+    near, alike = np.zeros(als.shape), np.zeros(als.shape)
+    if len(known):
+        weights, days = tastes.weights[known], tastes.days[known]
+        near[known] = (weights @ learnt.similar).toarray() / np.asarray(weights.sum(axis=1))
+        alike[known] = (days @ learnt.alike).toarray() / np.asarray(days.sum(axis=1))
     yield Opinion(Source.NEIGHBOUR, near, columns, 0.0)
     yield Opinion(Source.BM25, alike, columns, 0.0)
     yield Opinion(Source.ALS, als, columns, -np.inf)
+
+
+def factor_products(learnt: Collaborative, members: Codes) -> "np.ndarray":
+    """(b, m) products of the factors of members and items, -inf where the member has none."""
+    rows = np.flatnonzero(np.isin(members, learnt.member_codes))
+    products = np.full((len(members), len(learnt.item_codes)), -np.inf)
+    if len(rows):
+        places = np.searchsorted(learnt.member_codes, members[rows])
+        products[rows] = learnt.member_factors[places] @ learnt.item_factors.T
+    return products
 
 
 def popular(times: Codes, order: Codes, own: csr_matrix, counts: Counts) -> Opinion:

@@ -2,7 +2,7 @@
 
 from recsys.features.expression import Relation
 from recsys.features.level import Level
-from recsys.features.weight import PARTS_KEPT, UNITS, whole
+from recsys.features.weight import HALF_LIVES, KEPT, PARTS_KEPT, UNITS, whole
 
 RANKS = (
     ("tifu", "tifu_score", "tifu_score"),
@@ -13,6 +13,20 @@ RANKS = (
     ("hazard", "hazard", "coalesce(hazard, 0)"),
 )
 """Ranks among a member's pairs: the name, the feature that is ranked, and its SQL."""
+
+VISIT = (
+    "visit",
+    "ago",
+    "visits",
+    "usual",
+    *(f"half_life_{days}" for days in HALF_LIVES),
+    *(f"kept_{percent}" for percent in KEPT),
+    "log_size",
+    "sizes",
+    "part",
+    *(f"part_{percent}" for percent in PARTS_KEPT),
+)
+"""What is told of the visit at which an item was bought."""
 
 
 def pair_relations(level: Level) -> tuple[Relation, ...]:
@@ -50,7 +64,7 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         f"{level.own}_visit",
         f"""
         SELECT bought.member_code, {code}, bought.day, quantity, gap, visit_gap, bought.recent,
-               held.* EXCLUDE (member_code, day)
+               {", ".join(f"held.{column}" for column in VISIT)}
         FROM member_{name}_visit AS bought
         JOIN {name}_basket AS held ON held.member_code = bought.member_code AND held.day = bought.day
         WHERE (bought.member_code, {code}) IN (SELECT member_code, {code} FROM candidate_{name})
@@ -78,9 +92,8 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
         f"{level.own}_rank",
         f"""
         SELECT member_code, {code},
-               {", ".join(f"rank() OVER (one ORDER BY {score} DESC) AS {kind}_rank" for kind, _, score in RANKS)}
+               {", ".join(f"{_place(score)} AS {kind}_rank" for kind, _, score in RANKS)}
         FROM {level.own}_chance
-        WINDOW one AS (PARTITION BY member_code)
         """,
         stored=False,
     )
@@ -93,18 +106,18 @@ def pair_relations(level: Level) -> tuple[Relation, ...]:
                    rank() OVER (PARTITION BY member_code ORDER BY days DESC) AS frequency_rank,
                    rank() OVER (PARTITION BY member_code ORDER BY last_day DESC) AS recency_rank
             FROM member_{name}_life
-        ),
-        rhythm AS (
-            SELECT {code}, sum(last_day - first_day) / nullif(sum(days - 1), 0) AS gap
-            FROM member_{name}_life GROUP BY {code}
         )
         SELECT candidate.member_code, candidate.{code}, days, last_day, frequency_rank, recency_rank,
-               rhythm.gap AS item_gap, visits
+               usual.gap AS item_gap, visits
         FROM candidate_{name} AS candidate
         JOIN member_total AS totals ON totals.member_code = candidate.member_code
-        LEFT JOIN rhythm ON rhythm.{code} = candidate.{code}
+        LEFT JOIN {name}_usual AS usual ON usual.{code} = candidate.{code}
         LEFT JOIN ranked ON ranked.member_code = candidate.member_code AND ranked.{code} = candidate.{code}
         """,
         stored=False,
     )
     return basket, spine, visit, chance, rank, standing
+
+
+def _place(score: str) -> str:
+    return f"rank() OVER (PARTITION BY member_code ORDER BY {score} DESC)"

@@ -14,12 +14,14 @@ from recsys.features.expression import (
     text,
     within,
 )
-from recsys.features.item import buyers, popularity, popularity_relation, sales
+from recsys.features.item import buyers, popularity, popularity_relation, sales, usual_relation
 from recsys.features.level import PRODUCT
 
 PRODUCT_SPINE = Relation("product_spine", "SELECT product_code, product_id FROM product_base")
 
 PRODUCT_POPULARITY = popularity_relation(PRODUCT)
+
+PRODUCT_USUAL = usual_relation(PRODUCT)
 
 # One row a product: what its brand, subcategory and category sold, which speaks for it before it has sales of its own.
 PRODUCT_KIN = Relation(
@@ -60,7 +62,7 @@ PRODUCT_PRICE = Relation(
 
 PRODUCT_EVENT = Relation("product_event", "SELECT * FROM event WHERE product_code IS NOT NULL", stored=False)
 
-SOURCES = (PRODUCT_SPINE, PRODUCT_POPULARITY, PRODUCT_KIN, PRODUCT_PRICE, PRODUCT_EVENT)
+SOURCES = (PRODUCT_POPULARITY, PRODUCT_USUAL, PRODUCT_KIN, PRODUCT_PRICE, PRODUCT_EVENT)
 
 PRICE_LEVEL = "coalesce(max(mean_price), max(list_price)) / nullif(max(category_price), 0)"
 

@@ -1,16 +1,23 @@
 """What every source thinks of the items of some members, and the pairs that they name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
-import duckdb
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from recsys.features.collaborative import Collaborative, CollaborativeConfig, learn
+from recsys.features.collaborative import (
+    Collaborative,
+    CollaborativeConfig,
+    Tastes,
+    drawn,
+    learn,
+    read_tastes,
+)
 from recsys.features.level import Level
 from recsys.features.mixing import Mix
 from recsys.features.next_basket import (
@@ -23,10 +30,11 @@ from recsys.features.next_basket import (
     pool_of,
     recent_popularity,
 )
-from recsys.features.opinion import Opinion, factorised, popular
+from recsys.features.opinion import Opinion, factor_products, factorised, popular
 from recsys.features.places import Places, held, places_in
 from recsys.features.ranking import Counts, Hashes, hashes, listed
 from recsys.features.sources import Source
+from recsys.features.stage import Stage
 from recsys.features.visits import Codes, Visits, numbers, read_visits
 
 CELLS_AT_ONCE = 6_000_000
@@ -54,12 +62,14 @@ class Named:
 class Learnt:
     """What the scores of a level are made of.
 
+    active: (a,) ascending, all members who may be scored.
     item_codes: (m,) ascending, all that may be offered and was ever bought by a member who agrees to personal answers.
     item_ties: (m,) and member_ties: by member code, code 1 first: numbers from the ids alone that break ties.
     times: (m,) member and day pairs of the last 28 days. popular: (m,) places of the items by falling times.
     """
 
     level: Level
+    active: Codes
     item_codes: Codes
     item_ties: Hashes
     member_ties: Hashes
@@ -82,22 +92,29 @@ class Learnt:
 
 
 def learn_level(
-    connection: duckdb.DuckDBPyConnection,
+    stage: Stage,
+    of_members: Callable[[Codes], Stage],
     level: Level,
     pool: int,
     tifu: TifuConfig,
     upcf: UpcfConfig,
     collaborative: CollaborativeConfig,
 ) -> Learnt:
-    """Learn a level's factors and neighbours, and draw the pool of members whose baskets speak for others."""
-    items, ties, times = numbers(connection, _ITEMS.format(name=level.name, code=level.code))
-    names = connection.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
+    """Learn a level's factors and neighbours, and draw the pool of members whose baskets speak for others.
+
+    stage: of all members. of_members: opens a stage of some members, by their codes.
+    """
+    items, ties, times = numbers(stage, _ITEMS.format(name=level.name, code=level.code))
+    names = stage.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
     member_ties = hashes(np.asarray(names, dtype=object))
-    (bought,) = numbers(connection, f"SELECT DISTINCT member_code FROM member_{level.name}_history ORDER BY ALL")
-    drawn = bought[np.argsort(member_ties[bought - 1], kind="stable")][:pool]
-    visits = read_visits(connection, level, drawn, items)
+    (active,) = numbers(stage, "SELECT member_code FROM active_member ORDER BY member_code")
+    (bought,) = numbers(stage, f"SELECT DISTINCT member_code FROM member_{level.name}_history ORDER BY ALL")
+    speakers = drawn(bought, member_ties, pool)
+    with closing(of_members(speakers)) as some:
+        visits = read_visits(some, level, speakers, items)
     return Learnt(
         level,
+        active,
         items,
         ties.astype(np.uint64),
         member_ties,
@@ -105,25 +122,27 @@ def learn_level(
         np.lexsort((ties, -times)).astype(np.int64),
         tifu,
         upcf,
-        pool_of(drawn, visits, tifu, upcf),
-        learn(connection, level, collaborative),
+        pool_of(speakers, visits, tifu, upcf),
+        learn(stage, level, collaborative, member_ties),
     )
 
 
 def score_members(
-    connection: duckdb.DuckDBPyConnection, learnt: Learnt, members: Codes, named: Named, quotas: Mapping[Source, Counts]
+    stage: Stage, learnt: Learnt, members: Codes, named: Named, quotas: Mapping[Source, Counts]
 ) -> pd.DataFrame:
     """Name and score the pairs of some members, whose codes ascend; a pair once, with its first source.
 
     named: of these members, by member. quotas: how many each source may name that gives scores. Columns: member_code,
     item, source and the scores, all of them numbers.
     """
-    visits = read_visits(connection, learnt.level, members, learnt.item_codes)
+    visits = read_visits(stage, learnt.level, members, learnt.item_codes)
+    tastes = read_tastes(stage, learnt.level, members, learnt.collaborative.item_codes)
     blocks = []
     with threadpool_limits(1, "blas"):
         for start in range(0, len(members), learnt.block):
             block = members[start : start + learnt.block]
-            blocks.append(_score_block(learnt, block, visits.of(start, start + len(block)), named.of(block), quotas))
+            known = (visits.of(start, start + len(block)), tastes.of(start, start + len(block)))
+            blocks.append(_score_block(learnt, block, *known, named.of(block), quotas))
     return pd.concat(blocks, ignore_index=True)
 
 
@@ -169,9 +188,9 @@ class _Pairs:
 
 
 def _score_block(
-    learnt: Learnt, members: Codes, visits: Visits, named: Named, quotas: Mapping[Source, Counts]
+    learnt: Learnt, members: Codes, visits: Visits, tastes: Tastes, named: Named, quotas: Mapping[Source, Counts]
 ) -> pd.DataFrame:
-    block = _block(learnt, members, visits, quotas)
+    block = _block(learnt, members, visits, tastes, quotas)
     pairs = _pairs(learnt, block, named, quotas)
     places, alpha = pairs.places, learnt.tifu.alpha
     near = block.tifu.cells(places)
@@ -204,7 +223,7 @@ def _score_block(
     return frame[sources < len(Source)]
 
 
-def _block(learnt: Learnt, members: Codes, visits: Visits, quotas: Mapping[Source, Counts]) -> _Block:
+def _block(learnt: Learnt, members: Codes, visits: Visits, tastes: Tastes, quotas: Mapping[Source, Counts]) -> _Block:
     pool, own, vectors = learnt.pool, visits.bought(), frequency_vectors(visits, learnt.tifu)
     near = neighbour_weights(vectors, members, pool, learnt.tifu)
     alike, whole = alike_weights(own, members, pool, learnt.upcf)
@@ -220,10 +239,26 @@ def _block(learnt: Learnt, members: Codes, visits: Visits, quotas: Mapping[Sourc
         Mix.of(pool.frequency, near, had.columns),
         Mix.of(pool.popularity, alike, had.columns),
         (
-            *factorised(learnt.collaborative, members, factors),
+            *factorised(learnt.collaborative, tastes, _als(learnt, members), factors),
             popular(learnt.times, learnt.popular, own, quotas[Source.POPULAR]),
         ),
     )
+
+
+def _als(learnt: Learnt, members: Codes) -> "np.ndarray":
+    """(b, m) products of the factors of members and items, -inf where the member has none.
+
+    A product of factors is rounded by the shape of what is multiplied at once. So members are multiplied together with
+    those with whom they would be if all active members were scored, whoever is scored now.
+    """
+    blocks, number = np.unique(np.searchsorted(learnt.active, members) // learnt.block, return_inverse=True)
+    products = np.empty((len(members), len(learnt.collaborative.item_codes)))
+    for place, block in enumerate(blocks):
+        all_members = learnt.active[block * learnt.block : (block + 1) * learnt.block]
+        rows = np.flatnonzero(number == place)
+        whole = factor_products(learnt.collaborative, all_members)
+        products[rows] = whole[np.searchsorted(all_members, members[rows])]
+    return products
 
 
 def _pairs(learnt: Learnt, block: _Block, named: Named, quotas: Mapping[Source, Counts]) -> _Pairs:

@@ -14,7 +14,7 @@ from recsys.features.expression import (
     ratio,
     text,
 )
-from recsys.features.item import buyers, popularity, popularity_relation, sales
+from recsys.features.item import buyers, popularity, popularity_relation, sales, usual_relation
 from recsys.features.level import SUBCATEGORY
 
 SUBCATEGORY_SPINE = Relation(
@@ -22,6 +22,8 @@ SUBCATEGORY_SPINE = Relation(
 )
 
 SUBCATEGORY_POPULARITY = popularity_relation(SUBCATEGORY)
+
+SUBCATEGORY_USUAL = usual_relation(SUBCATEGORY)
 
 # One row a subcategory and product of it that was sold.
 SUBCATEGORY_ASSORTMENT = Relation(
@@ -51,7 +53,13 @@ SUBCATEGORY_KIN = Relation(
 
 SUBCATEGORY_EVENT = Relation("subcategory_event", "SELECT * FROM event WHERE product_code IS NOT NULL", stored=False)
 
-SOURCES = (SUBCATEGORY_EVENT, SUBCATEGORY_SPINE, SUBCATEGORY_POPULARITY, SUBCATEGORY_ASSORTMENT, SUBCATEGORY_KIN)
+SOURCES = (
+    SUBCATEGORY_EVENT,
+    SUBCATEGORY_POPULARITY,
+    SUBCATEGORY_USUAL,
+    SUBCATEGORY_ASSORTMENT,
+    SUBCATEGORY_KIN,
+)
 
 
 def _width() -> tuple[Draft, ...]:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-import duckdb
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.features.expression import Relation, recent, within
-from recsys.features.level import Level
+from recsys.features.level import LEVELS, Level
+from recsys.features.stage import Stage
 from recsys.features.weight import HALF_LIVES, KEPT, half_life, power, whole
 
 Codes = np.ndarray[Any, np.dtype[np.int64]]
@@ -41,6 +41,7 @@ def item_visit_relation(name: str, *columns: str) -> Relation:
     gap, visit_gap: since the item's visit before, in days and in visits; recent: 1 = the item's latest visit.
     """
     code = f"{name}_code"
+    one = f"PARTITION BY member_code, {code} ORDER BY day"
     return Relation(
         f"member_{name}_visit",
         f"""
@@ -49,9 +50,9 @@ def item_visit_relation(name: str, *columns: str) -> Relation:
             FROM member_{name}_day AS bought
             JOIN member_visit ON member_visit.member_code = bought.member_code AND member_visit.day = bought.day
         )
-        SELECT *, day - lag(day) OVER one AS gap, visit - lag(visit) OVER one AS visit_gap, {recent("one")} AS recent
+        SELECT *, day - lag(day) OVER one AS gap, visit - lag(visit) OVER one AS visit_gap, {recent(one)} AS recent
         FROM bought
-        WINDOW one AS (PARTITION BY member_code, {code} ORDER BY day)
+        WINDOW one AS ({one})
         ORDER BY member_code
         """,
     )
@@ -61,19 +62,42 @@ def item_visit_relation(name: str, *columns: str) -> Relation:
 PRODUCT_BASKET_LINE = Relation(
     "product_basket_line",
     f"""
-    SELECT CAST(member_code AS BIGINT) * 1000000 + day AS basket, product_code
-    FROM member_product_visit WHERE {within(365)}
+    SELECT bought.member_code, day, product_code
+    FROM member_product_day AS bought JOIN member_spine ON member_spine.member_code = bought.member_code
+    WHERE {within(365)}
     """,
     stored=False,
 )
+
+
+def run_relation(level: Level) -> Relation:
+    """Draft how often an item's buyers came so many visits after a purchase of it, and bought it then or not yet.
+
+    visits: after the purchase; bought: 1 = the item at the last of them and not before, 0 = not at all so far.
+    """
+    code = level.code
+    return Relation(
+        f"{level.name}_run",
+        f"""
+        SELECT {code}, visits, bought, count(*) AS runs
+        FROM (
+            SELECT {code}, visit_gap AS visits, 1 AS bought
+            FROM member_{level.name}_visit WHERE visit_gap IS NOT NULL
+            UNION ALL
+            SELECT {code}, ago, 0 FROM member_{level.name}_visit WHERE recent = 1
+        ) AS run
+        GROUP BY {code}, visits, bought
+        """,
+    )
+
 
 SOURCES = (
     MEMBER_VISIT,
     item_visit_relation("product", "quantity"),
     item_visit_relation("subcategory", "quantity"),
     item_visit_relation("category", "money", "discount", "quantity"),
-    PRODUCT_BASKET_LINE,
 )
+RUNS = tuple(run_relation(level) for level in LEVELS)
 
 
 @dataclass(frozen=True)
@@ -108,7 +132,7 @@ class Visits:
         return matrix
 
 
-def read_visits(connection: duckdb.DuckDBPyConnection, level: Level, members: Codes, items: Codes) -> Visits:
+def read_visits(stage: Stage, level: Level, members: Codes, items: Codes) -> Visits:
     """Read the visits of members, whose codes may come in any order, to items, whose codes ascend."""
     counts = np.zeros(len(members), dtype=np.int64)
     if not len(members):
@@ -118,11 +142,10 @@ def read_visits(connection: duckdb.DuckDBPyConnection, level: Level, members: Co
     ascending = members[order]
     span = f"member_code BETWEEN {ascending[0]} AND {ascending[-1]}"
     member, item, ago = numbers(
-        connection,
-        f"SELECT member_code, {level.code}, ago FROM member_{level.name}_visit WHERE {span} ORDER BY ALL",
+        stage, f"SELECT member_code, {level.code}, ago FROM member_{level.name}_visit WHERE {span} ORDER BY ALL"
     )
     code, visits = numbers(
-        connection, f"SELECT member_code, max(nth) FROM member_day WHERE {span} GROUP BY ALL ORDER BY ALL"
+        stage, f"SELECT member_code, max(nth) FROM member_day WHERE {span} GROUP BY ALL ORDER BY ALL"
     )
     known = np.isin(code, ascending)
     counts[order[np.searchsorted(ascending, code[known])]] = visits[known]
@@ -131,7 +154,7 @@ def read_visits(connection: duckdb.DuckDBPyConnection, level: Level, members: Co
     return Visits(counts, len(items), rows, np.searchsorted(items, item[kept]), ago[kept])
 
 
-def numbers(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Codes, ...]:
+def numbers(stage: Stage, sql: str) -> tuple[Codes, ...]:
     """Fetch a query's columns, all whole numbers without nulls, as (n,) arrays."""
-    columns = connection.execute(sql).fetchnumpy().values()
+    columns = stage.execute(sql).fetchnumpy().values()
     return tuple(np.asarray(column).astype(np.int64) for column in columns)

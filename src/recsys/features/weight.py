@@ -22,9 +22,9 @@ def whole(weight: str) -> str:
 
 def half_life(days: int) -> str:
     """Weight, in whole units, of a purchase day that halves every so many days."""
-    return whole(f"{UNITS} * power(0.5, ({AS_OF} - day) / {days}.0)")
+    return whole(f"{UNITS} * power(1 / 2, ({AS_OF} - day) / {days})")
 
 
 def power(percent: int) -> str:
     """Weight, in units, of a purchase day that keeps so many percent at each later one of the member."""
-    return f"{UNITS} * power({percent} / 100.0, recent - 1)"
+    return f"{UNITS} * power({percent} / 100, recent - 1)"

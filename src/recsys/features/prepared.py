@@ -1,0 +1,244 @@
+"""A snapshot made ready to be computed for some members at a time: what looks across members is computed once.
+
+The facts of all members lie in a database on disk, ordered by member, so that a part reads little more than its own. A
+feature is the same whatever part it is computed in.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recsys.core.frames import Rows
+from recsys.core.task import Task, View
+from recsys.core.time import AsOf
+from recsys.data.engine import quoted
+from recsys.data.snapshot import Snapshot
+from recsys.features import relations
+from recsys.features.assembly import view_schema, view_tables
+from recsys.features.candidates import CandidateConfig, lay_candidates, offer
+from recsys.features.expression import Relation
+from recsys.features.hazard import hazards
+from recsys.features.joined import joined_keys, joined_rows
+from recsys.features.level import LEVELS, Level
+from recsys.features.scoring import Learnt, learn_level
+from recsys.features.stage import Stage, lay_for_all
+from recsys.features.visits import Codes
+
+FACTS = "facts.duckdb"
+MEMBERS_AT_ONCE = 2_000
+FACTS_AT_ONCE = 20_000
+"""Members whose facts are taken from the tables at once: they are far fewer numbers than features."""
+
+RAW = ("orders", "events", "contacts", "redemptions", "members")
+"""The tables that tell of members, each ordered by member_id."""
+
+CODED = ("member_base", "member_spine", "active_member")
+"""What is told of members once and for all, beside the kept facts."""
+
+ITEMS = (View.CATEGORY, View.SUBCATEGORY, View.PRODUCT)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some members whose codes follow each other, first and last included; codes are in the order of member_id.
+
+    chosen: the codes that are meant, ascending, where not all of them are.
+    """
+
+    first: int
+    last: int
+    chosen: Codes | None = None
+
+    @classmethod
+    def of(cls, codes: Codes) -> Self:
+        """Take members by their codes, in any order; there must be one."""
+        first, last = int(codes.min()), int(codes.max())
+        return cls(first, last, None if len(codes) == last - first + 1 else np.sort(codes))
+
+
+class Part:
+    """The features of some members, each view computed when it is first asked for; closed, it forgets them."""
+
+    def __init__(self, stage: Stage, items: "dict[View, pa.Table]") -> None:
+        self._stage = stage
+        self._tables = dict(items)
+
+    @property
+    def as_of(self) -> AsOf:
+        """The day whose features these are."""
+        return self._stage.as_of
+
+    def tables(self, view: View) -> "Iterator[pa.Table]":
+        """Compute a view once and forget it; columns as `assembly.view_schema` says, rows ordered by their keys."""
+        return view_tables(self._stage, view)
+
+    def table(self, view: View) -> "pa.Table":
+        """Compute a view, or remember it; an item view is of all items."""
+        if view not in self._tables:
+            self._tables[view] = pa.concat_tables([view_schema(view).empty_table(), *self.tables(view)])
+        return self._tables[view]
+
+    def read(self, view: View) -> pd.DataFrame:
+        """Read a view as a stored snapshot would, of these members."""
+        return self.table(view).to_pandas()
+
+    def keys(self, task: Task) -> pd.DataFrame:
+        """Read the (n, k) keys of a task's rows of these members, ordered."""
+        with self._placed(task) as (connection, places):
+            return joined_keys(connection, places, task)
+
+    def rows(self, task: Task) -> Rows:
+        """Read a task's rows of these members: equal to those of a stored snapshot, see `joined.joined_rows`."""
+        with self._placed(task) as (connection, places):
+            return joined_rows(connection, places, task, self.as_of)
+
+    @contextmanager
+    def _placed(self, task: Task) -> "Iterator[tuple[duckdb.DuckDBPyConnection, dict[View, str]]]":
+        with duckdb.connect(":memory:") as connection:
+            for view in task.views:
+                connection.register(f"{view}_rows", self.table(view))
+            yield connection, {view: f"{view}_rows" for view in task.views}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A snapshot whose members can be computed some at a time; threads may compute several parts at once.
+
+    members: (n,) member_id by code, code 1 first: all that are known.
+    items: the views of items, whole. learnt: by level, what its candidates are drawn from.
+    """
+
+    snapshot: Snapshot
+    config: CandidateConfig
+    members: "np.ndarray"
+    items: "dict[View, pa.Table]"
+    learnt: dict[Level, Learnt]
+    connection: duckdb.DuckDBPyConnection
+
+    def spans(self, members_at_once: int = MEMBERS_AT_ONCE) -> tuple[Span, ...]:
+        """Cut all members into spans; of a snapshot without members, one span of nobody."""
+        return _spans(len(self.members), members_at_once)
+
+    @contextmanager
+    def part(self, span: Span) -> Iterator[Part]:
+        """Open the features of some members."""
+        with self.stage(span) as stage:
+            yield Part(stage, self.items)
+
+    @contextmanager
+    def stage(self, span: Span | None = None) -> Iterator[Stage]:
+        """Open the relations of some members, or those of all that look across members."""
+        if span is None:
+            stage = Stage(self.connection.cursor(), self.snapshot.as_of)
+        else:
+            stage = _stage_of(self.connection, self.snapshot.as_of, span)
+            for level, learnt in self.learnt.items():
+                stage.make(f"candidate_{level.name}", partial(lay_candidates, learnt=learnt, config=self.config))
+        try:
+            yield stage
+        finally:
+            stage.close()
+
+
+@contextmanager
+def prepare(snapshot: Snapshot, scratch: Path, candidates: CandidateConfig | None = None) -> Iterator[Prepared]:
+    """Take the facts of all members from the tables, and compute what looks across members.
+
+    scratch: an empty folder for the facts, which the caller removes: some 40 bytes an order line.
+    """
+    config = candidates or CandidateConfig()
+    as_of = snapshot.as_of
+    with snapshot.connect(scratch / FACTS) as connection:
+        connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
+        lay_for_all(connection, as_of, relations.BASES)
+        everybody = Stage(connection.cursor(), as_of)
+        names = everybody.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
+        members = np.asarray(names, dtype=object)
+        _keep_facts(connection, as_of, members)
+        lay_for_all(connection, as_of, relations.SHOP)
+        items = {
+            view: pa.concat_tables([view_schema(view).empty_table(), *view_tables(everybody, view)]) for view in ITEMS
+        }
+        learnt = {level: _learn(connection, everybody, level, config) for level in LEVELS}
+        everybody.close()
+        yield Prepared(snapshot, config, members, items, learnt, connection)
+
+
+def stream_rows(
+    prepared: Prepared, tasks: Sequence[Task], members_at_once: int = MEMBERS_AT_ONCE
+) -> Iterator[dict[str, Rows]]:
+    """Read the rows of tasks, by their names, for some members at a time, in the order of member_id."""
+    for span in prepared.spans(members_at_once):
+        with prepared.part(span) as part:
+            yield {task.name: part.rows(task) for task in tasks}
+
+
+def _spans(members: int, at_once: int) -> tuple[Span, ...]:
+    return tuple(Span(start + 1, min(start + at_once, members)) for start in range(0, max(members, 1), at_once))
+
+
+def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: "np.ndarray") -> None:
+    """Take the facts from the tables, some members at a time, and keep those of all."""
+    for span in _spans(len(members), FACTS_AT_ONCE):
+        taken = (*_of_members(span, members), *(_cut(name, span) for name in CODED[:2]), *relations.FACTS)
+        stage = Stage(connection.cursor(), as_of, taken)
+        for name in (*relations.KEPT, *relations.COUNTED):
+            stage.lay(name)
+            into = "INSERT INTO" if span.first > 1 else "CREATE TABLE"
+            as_ = "" if span.first > 1 else "AS"
+            stage.execute(f"{into} {_everybody(name)} {as_} SELECT * FROM temp.main.{name}")
+        stage.close()
+
+
+def _of_members(span: Span, members: "np.ndarray") -> tuple[Relation, ...]:
+    """Cut the tables that tell of members; they lie in the order of member_id, so little else of them is read."""
+    if not len(members):
+        return ()
+    inside = f"member_id BETWEEN {quoted(members[span.first - 1])} AND {quoted(members[span.last - 1])}"
+    return tuple(Relation(name, f"SELECT * FROM {_everybody(name)} WHERE {inside}", stored=False) for name in RAW)
+
+
+def _stage_of(connection: duckdb.DuckDBPyConnection, as_of: AsOf, span: Span) -> Stage:
+    pairs = (relation for of_level in relations.PAIRS.values() for relation in of_level)
+    cuts = (_cut(name, span) for name in (*CODED, *relations.KEPT))
+    stage = Stage(connection.cursor(), as_of, (*cuts, *relations.MEMBERS, *pairs))
+    if span.chosen is not None:
+        stage.put("chosen_member", pd.DataFrame({"member_code": span.chosen}))
+    return stage
+
+
+def _cut(name: str, span: Span) -> Relation:
+    """Take the rows of a span's members from what is kept of all."""
+    chosen = "" if span.chosen is None else "AND member_code IN (SELECT member_code FROM chosen_member)"
+    inside = f"member_code BETWEEN {span.first} AND {span.last} {chosen}"
+    return Relation(name, f"SELECT * FROM {_everybody(name)} WHERE {inside}")
+
+
+def _everybody(name: str) -> str:
+    """Name a relation of all members, which a stage may hide behind its own."""
+    return f"{Path(FACTS).stem}.main.{name}"
+
+
+def _learn(connection: duckdb.DuckDBPyConnection, everybody: Stage, level: Level, config: CandidateConfig) -> Learnt:
+    """Learn what a level's candidates are drawn from, and keep what may be offered and the level's hazards."""
+    for name, frame in (
+        (f"{level.name}_offer", offer(everybody, level)),
+        (f"{level.name}_hazard", hazards(everybody, level)),
+    ):
+        connection.register("found", frame)
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM found")
+        connection.unregister("found")
+
+    def of_members(codes: Codes) -> Stage:
+        return _stage_of(connection, everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
+
+    chosen = config.of(level)
+    return learn_level(everybody, of_members, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
