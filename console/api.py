@@ -21,7 +21,7 @@ class ApiError(Exception):
 
     @property
     def more(self) -> str:
-        """What the service says; empty = nothing that helps."""
+        """What the service says, in English; empty = nothing that helps."""
         return str(self)
 
 
@@ -43,6 +43,7 @@ class RoleError(ApiError):
     """The key's role may not do this."""
 
     kind = "role"
+    more = ""
 
 
 class RefusedError(ApiError):

@@ -96,11 +96,13 @@ def empty(said: str, icon: str = "inbox") -> None:
 def trouble(visit: Visit, error: ApiError, again: Callable[[], Awaitable[None]] | None = None) -> None:
     """Say what went wrong and what can be done about it."""
     words = visit.words
-    kind, more = error.kind, error.more
+    kind = error.kind
     with box("state trouble").props(f'role="alert" data-test="trouble-{kind}"'):
         ui.icon("error_outline")
         ui.label(words(f"trouble.{kind}")).classes("strong")
-        ui.label(more or words(f"trouble.{kind}_more"))
+        ui.label(words(f"trouble.{kind}_more"))
+        if error.more:
+            text("div", error.more, "small num").props('lang="en" data-test="said"')
         with box("across"):
             if again is not None:
                 ui.button(words("trouble.again"), icon="refresh", on_click=again).props("outline dense no-caps")

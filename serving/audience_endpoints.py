@@ -14,6 +14,7 @@ from recsys.answers.audience.listing import (
     detail,
     end_audience,
     list_audiences,
+    log_alike,
     read_audit,
     view_audience,
 )
@@ -91,8 +92,12 @@ def _templates(_: State, __: NothingRequest, ___: Call) -> TemplateList:
     return TemplateList(cards())
 
 
-def _lookalike(state: State, request: LookalikeRequest, _: Call) -> AlikeAnswer:
-    return tell_alike(state.publication, request.alike(), shown=request.shown)
+def _lookalike(state: State, request: LookalikeRequest, call: Call) -> AlikeAnswer:
+    asked = request.alike()
+    told = tell_alike(state.publication, asked, shown=request.shown)
+    with state.audiences.shelf() as shelf:
+        log_alike(shelf, told, asked, who=call.caller.who, now=datetime.now(UTC))
+    return told
 
 
 def _audit(state: State, request: AuditRequest, call: Call) -> AuditPage:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from recsys.answers.audience.listing import log_member
 from recsys.answers.explain import Explanation, explain
 from recsys.answers.overview import Overview, overview, remembered
 from recsys.answers.policy import Placements
@@ -44,8 +45,10 @@ class PlacementTold:
     __pydantic_config__ = DESCRIBED
     name: str
     """Its name in requests."""
-    title: str
-    """What people call it."""
+    zh: str
+    """What people call it in Chinese."""
+    en: str
+    """What they call it in English."""
     policy: dict[str, Any]
     """Its settings, by the names that `placements.toml` has for them."""
 
@@ -100,13 +103,16 @@ def _timeline(state: State, request: TimelineRequest, call: Call) -> Timeline:
     def doings() -> Any:
         return state.live.doings(call.item, None, time())
 
-    return timeline(state.publication, call.item, doings, limit=request.limit)
+    told = timeline(state.publication, call.item, doings, limit=request.limit)
+    with state.audiences.shelf() as shelf:
+        log_member(shelf, call.item, "timeline", who=call.caller.who, now=datetime.now(UTC))
+    return told
 
 
 def _placements(state: State, _: NothingRequest, __: Call) -> PlacementsTold:
     ready = state.readiness()
     told = tuple(
-        PlacementTold(name, placement.title, placement.model_dump(mode="json"))
+        PlacementTold(name, placement.title_zh or placement.title, placement.title, placement.model_dump(mode="json"))
         for name, placement in state.placements.placements.items()
     )
     wrong = ready["placements_refused"] or {"setting": None, "rule": None}

@@ -1,5 +1,8 @@
 """Tags and segments over HTTP."""
 
+from datetime import UTC, datetime
+
+from recsys.answers.audience.listing import log_member
 from recsys.answers.traits import MemberTraits, SegmentsTold, TagsTold, member_traits, segments_told, tag_catalogue
 from recsys.store.keys import Role
 from serving.call import Call
@@ -25,7 +28,10 @@ def _segments(state: State, _: NothingRequest, __: Call) -> SegmentsTold:
 
 
 def _member_tags(state: State, request: MemberTagsRequest, call: Call) -> MemberTraits:
-    return member_traits(state.publication, state.home.tags, call.item, history=request.history)
+    told = member_traits(state.publication, state.home.tags, call.item, history=request.history)
+    with state.audiences.shelf() as shelf:
+        log_member(shelf, call.item, "tags", who=call.caller.who, now=datetime.now(UTC))
+    return told
 
 
 TRAITS: tuple[Endpoint, ...] = (

@@ -147,7 +147,13 @@ def compare(workspace: Workspace, trainer: Trainer, examples: Examples, test: Ba
     if theirs is None:
         settings = load_bundle(workspace.tracking.folder(champion) / BUNDLE).config
         if settings == trainer.config:
-            return Gate(task.metric, champion.version, passed=True, reason="the champion's own settings on other data")
+            return Gate(
+                task.metric,
+                champion.version,
+                passed=True,
+                reason="the champion's own settings on other data",
+                reason_zh="冠军的设置，换用其他数据训练",
+            )
         recipe = workspace.recipe(task.name)
         theirs = run_backtest(workspace, examples, {"champion": workspace.trainer(recipe, settings)}, laid)
     return Gate.between(test, theirs, champion.version)

@@ -19,24 +19,25 @@ class Gate:
     """What decides a promotion, as it is kept beside the bundle.
 
     metric: the deciding metric. champion: the version compared with; "" when there was none. passed, reason: the
-    verdict and what it rests on.
+    verdict and what it rests on. reason_zh: the same in Chinese; "" where it was not kept.
     """
 
     metric: str
     champion: str
     passed: bool
     reason: str
+    reason_zh: str = ""
 
     @classmethod
     def first(cls, metric: str) -> Self:
         """Return the gate of a task that has no champion yet."""
-        return cls(metric, "", passed=True, reason="there was no champion")
+        return cls(metric, "", passed=True, reason="there was no champion", reason_zh="此前没有冠军")
 
     @classmethod
     def between(cls, challenger: Backtest, champion: Backtest, version: str) -> Self:
         """Compare two back-tests."""
         verdict: GateVerdict = no_worse(challenger, champion)
-        return cls(verdict.metric, version, verdict.passed, verdict.reason)
+        return cls(verdict.metric, version, verdict.passed, verdict.reason, verdict.reason_zh)
 
     def write(self, folder: Path) -> None:
         """Store it."""

@@ -55,7 +55,7 @@ def _gate(folder: Path) -> GateTold | None:
     if not (folder / GATE).is_file():
         return None
     gate = Gate.read(folder)
-    return GateTold(gate.passed, gate.champion, gate.reason)
+    return GateTold(gate.passed, gate.champion, gate.reason, gate.reason_zh)
 
 
 def _judged(folder: Path, task: str) -> Judged | None:

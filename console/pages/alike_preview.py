@@ -1,5 +1,7 @@
 """What members like those of a list would be, and how well the list can be told apart."""
 
+from collections.abc import Mapping
+
 from nicegui import ui
 
 from console.api import Record, part
@@ -10,8 +12,8 @@ from console.words import Words, count, number
 TRAITS = 8
 
 
-def show_alike(words: Words, told: Record) -> None:
-    """Draw it."""
+def show_alike(words: Words, told: Record, tags: Mapping[str, Record]) -> None:
+    """Draw it. tags: by the names of features."""
     with box("grid"):
         tile(
             words("alike.count"),
@@ -31,7 +33,10 @@ def show_alike(words: Words, told: Record) -> None:
         empty(words("preview.nobody"), "person_off")
         return
     text("h3", words("alike.traits"))
-    traits = [(one["name"], f"{one['weight']:+.2f}") for one in told["traits"][:TRAITS]]
+    traits = [
+        (words.told(tags[one["name"]]) if one["name"] in tags else one["name"], f"{one['weight']:+.2f}")
+        for one in told["traits"][:TRAITS]
+    ]
     table([words("alike.trait"), words("alike.weight")], traits, right=(1,))
     rows = [(lambda one=one: _member(one), number(one["score"], 3)) for one in told["members"]]
     table([words("preview.member"), words("preview.score")], rows, right=(1,), test="sample")

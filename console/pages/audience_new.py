@@ -73,7 +73,7 @@ class Maker:
                 with panel(self.words("audience.terms"), test="terms"):
                     self._terms()
             with box("stack w5"):
-                self.preview = Preview(self.visit, self.spec, self._blame, self._forgive)
+                self.preview = Preview(self.visit, self.known.names.tags, self.spec, self._blame, self._forgive)
         self._begin()
 
     def spec(self) -> Record | None:

@@ -1,7 +1,7 @@
 """The live preview of an audience: how many, what to expect, where the threshold cuts, and the first members."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from nicegui import ui
 
@@ -21,19 +21,20 @@ SAMPLE = 10
 class Preview:
     """Asks the service again when what it shows has changed.
 
-    spec: gives what is asked by, without threshold; None = it is not whole yet. blame: shows an error at the field that
-    it speaks of, and says whether there is one; forgive: takes that away.
+    tags: by name, for words. spec: gives what is asked by, without threshold; None = it is not whole yet. blame: shows
+    an error at the field that it speaks of, and says whether there is one; forgive: takes that away.
     """
 
     def __init__(
         self,
         visit: Visit,
+        tags: Mapping[str, Record],
         spec: Callable[[], Record | None],
         blame: Callable[[str, str], bool],
         forgive: Callable[[], None],
     ) -> None:
         self.threshold: float | None = None
-        self._visit, self._words = visit, visit.words
+        self._visit, self._words, self._tags = visit, visit.words, tags
         self._spec, self._blame, self._forgive = spec, blame, forgive
         self._asked = 0
         self._bounds: tuple[float, float] | None = None
@@ -86,7 +87,7 @@ class Preview:
         api = self._visit.api
         if "lookalike" in spec:
             asked = {**spec["lookalike"], "shown": SAMPLE}
-            return await api.post("/audiences/lookalike", asked), lambda told: show_alike(self._words, told)
+            return await api.post("/audiences/lookalike", asked), lambda told: show_alike(self._words, told, self._tags)
         return await api.post("/audiences/preview", spec | {"sample": SAMPLE}), self._show
 
     def _failed(self, error: ApiError, number_of_this: int) -> None:

@@ -7,7 +7,7 @@ from console.api import Record, part
 from console.parts import Cell, box, table, text
 from console.shell import empty, fill, panel, shell, soon
 from console.site import Site, Visit, to_login
-from console.words import UNKNOWN, count
+from console.words import UNKNOWN, Words, count
 
 LINES = 200
 
@@ -36,9 +36,9 @@ def _show(visit: Visit, told: Record) -> None:
     def row(line: Record) -> tuple[Cell, ...]:
         def subject() -> None:
             if line["subject"]:
-                ui.link(line["subject"], f"/audiences/{part(line['subject'])}")
+                folder = "members" if line["action"] == "member" else "audiences"
+                ui.link(line["subject"], f"/{folder}/{part(line['subject'])}")
 
-        more = ", ".join(f"{name} {value}" for name, value in line["told"].items() if isinstance(value, str | int))
         return (
             words.moment(line["at"]),
             line["who"],
@@ -46,14 +46,14 @@ def _show(visit: Visit, told: Record) -> None:
             subject,
             str(line["version"] or UNKNOWN),
             count(line["members"]),
-            more,
+            _details(words, line["told"]),
         )
 
     with panel():
         if not told["lines"]:
             empty(words("audit.none"), "history")
             return
-        heads = ("when", "who", "what", "audience", "version", "members", "more")
+        heads = ("when", "who", "what", "subject", "version", "members", "more")
         table(
             [words(f"audit.{head}") for head in heads],
             map(row, told["lines"]),
@@ -63,3 +63,27 @@ def _show(visit: Visit, told: Record) -> None:
         )
         if told["more_before"] is not None:
             ui.link(words("audit.earlier"), f"/audit?before={told['more_before']}")
+
+
+def _details(words: Words, told: Record) -> str:
+    """Say what else a line tells, each part by its name."""
+    parts = (
+        f"{words.name('detail', name)}{words('audit.is')}{_value(words, value)}"
+        for name, value in told.items()
+        if value is not None
+    )
+    return words("audit.between").join(parts)
+
+
+def _value(words: Words, value: object) -> str:
+    match value:
+        case bool():
+            return words("tags.yes") if value else words("tags.no")
+        case int() | float():
+            return count(value)
+        case {"template": template}:
+            return words.name("scenario", str(template))
+        case dict():
+            return words("audit.between").join(words.name("detail", str(name)) for name in value)
+        case _:
+            return words.name("detail", str(value))

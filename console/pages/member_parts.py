@@ -1,5 +1,6 @@
 """Pieces of a member that the member page and the card share."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from nicegui import ui
@@ -14,6 +15,15 @@ from console.words import UNKNOWN, Words, number, percent
 WEEKS = 5
 SHOWN_A_DAY = 3
 SURE = 0.5
+SHOWN_BY = {
+    "main_hours": "preferred_hours",
+    "main_channel": "preferred_channel",
+    "liked_format": "preferred_format",
+    "liked_channel": "best_channel",
+}
+"""Tags whose values are codes, and the segmentation that has the words for them."""
+Called = Mapping[str, Mapping[str, str]]
+"""Tag or segmentation -> code -> what it is called."""
 BANDS = {"high": ("bad", "priority_high"), "medium": ("warn", "trending_up"), "low": ("good", "check")}
 
 
@@ -113,6 +123,7 @@ def tag_table(visit: Visit, told: tuple[Record, Record, Record]) -> None:
     groups: dict[str, list[Record]] = {}
     for tag in catalogue["tags"]:
         groups.setdefault(tag["group"], []).append(tag)
+    called = _called(words, segments["segments"])
     with box("columns"):
         with panel(words("tags.segments"), test="member-segments"):
             rows = [(words.told(one), _part(words, one, traits["segments"])) for one in segments["segments"]]
@@ -120,12 +131,19 @@ def tag_table(visit: Visit, told: tuple[Record, Record, Record]) -> None:
         for group, found in groups.items():
             with panel(words.name("group", group)):
                 heads = [words("tags.name"), words("tags.value"), words("tags.pace")]
-                table(heads, [_tag(words, tag, traits["tags"]) for tag in found], test=f"tags-{group}")
+                table(heads, [_tag(words, tag, traits["tags"], called) for tag in found], test=f"tags-{group}")
     with panel(words("tags.history"), test="tag-history"):
-        _history(words, traits["history"], {one["name"]: one for one in (*catalogue["tags"], *segments["segments"])})
+        named = {one["name"]: one for one in (*catalogue["tags"], *segments["segments"])}
+        _history(words, traits["history"], named, called)
 
 
-def _history(words: Words, changes: list[Record], named: dict[str, Record]) -> None:
+def _called(words: Words, segments: list[Record]) -> Called:
+    """Return what codes are called, by the segmentation or tag that they are values of."""
+    by_segment = {one["name"]: {part["code"]: words.told(part) for part in one["parts"]} for one in segments}
+    return by_segment | {tag: by_segment[name] for tag, name in SHOWN_BY.items() if name in by_segment}
+
+
+def _history(words: Words, changes: list[Record], named: dict[str, Record], called: Called) -> None:
     if not changes:
         empty(words("tags.no_history"), "history")
         return
@@ -133,8 +151,7 @@ def _history(words: Words, changes: list[Record], named: dict[str, Record]) -> N
         (
             one["as_of"],
             words.told(named[one["name"]]) if one["name"] in named else one["name"],
-            _told(words, one["before"], ""),
-            _told(words, one["after"], ""),
+            *(_told(words, one[side], named.get(one["name"], {}), called) for side in ("before", "after")),
         )
         for one in reversed(changes)
     ]
@@ -147,23 +164,28 @@ def _part(words: Words, segment: Record, of_member: Record) -> str:
     return next((words.told(part) for part in segment["parts"] if part["code"] == code), UNKNOWN)
 
 
-def _tag(words: Words, tag: Record, of_member: Record) -> tuple[Cell, ...]:
+def _tag(words: Words, tag: Record, of_member: Record, called: Called) -> tuple[Cell, ...]:
     def name() -> None:
         label = text("span", words.told(tag))
         with label:
             ui.tooltip(words.pick(tag["about_zh"], tag["about_en"]))
 
-    return name, _told(words, of_member.get(tag["name"]), tag["unit"]), words.name("pace", tag["pace"])
+    return name, _told(words, of_member.get(tag["name"]), tag, called), words.name("pace", tag["pace"])
 
 
-def _told(words: Words, value: object, unit: str) -> str:
+def _told(words: Words, value: object, of: Record, called: Called) -> str:
+    """Write a value with its unit. of: the tag or segmentation that it is of."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
         return words("tags.yes") if value else words("tags.no")
     if isinstance(value, float | int):
-        return percent(value) if unit == "share" else f"{number(value).rstrip('0').rstrip('.')}"
-    return str(value)
+        unit = of.get("unit", "")
+        if unit == "share":
+            return percent(value)
+        plain = f"{number(value).rstrip('0').rstrip('.')}"
+        return words(f"of_unit.{unit}", plain) if f"of_unit.{unit}" in words.catalogue else plain
+    return called.get(of.get("name", ""), {}).get(str(value), str(value))
 
 
 def _due(words: Words, due: list[Record]) -> None:

@@ -76,7 +76,7 @@ class Models:
         self._standing(model, found, may=may)
         judged = {words(f"models.{alias}"): one["judged"] for alias, one in found.items() if one and one["judged"]}
         with panel(words("models.side_by_side"), width="w6", test="side-by-side"):
-            _metrics(words, shelf["metric"], judged)
+            _metrics(words, shelf, judged)
         with panel(words("models.calibration"), width="w6", test="calibration"):
             curves = {name: one["reliability"] for name, one in judged.items() if one["reliability"]}
             if curves:
@@ -177,13 +177,14 @@ def _gate(words: Words, gate: Record) -> None:
             chip(words("models.gate_passed"), "good", "check")
         else:
             chip(words("models.gate_refused"), "bad", "block")
-        text("span", gate["reason"], "small muted")
+        text("span", words.pick(gate["reason_zh"] or gate["reason"], gate["reason"]), "small muted")
 
 
-def _metrics(words: Words, deciding: str, judged: dict[str, Record]) -> None:
+def _metrics(words: Words, shelf: Record, judged: dict[str, Record]) -> None:
     if not judged:
         empty(words("models.not_judged"), "assessment")
         return
+    deciding = shelf["metric"]
     names = list(dict.fromkeys(metric for one in judged.values() for metric in one["metrics"]))
     names.sort(key=lambda name: name != deciding)
     rows = [
@@ -198,11 +199,18 @@ def _metrics(words: Words, deciding: str, judged: dict[str, Record]) -> None:
     text("div", words("models.deciding"), "muted small")
     facts(
         (
-            (words("models.predicts"), first["predicts"]),
+            (words("models.predicts"), _predicts(words, shelf, first)),
             (words("models.tested_on"), ", ".join(first["tests"])),
             (words("models.rows"), count(first["rows"])),
         )
     )
+
+
+def _predicts(words: Words, shelf: Record, judged: Record) -> str:
+    """Say what the scores are; of a task that the catalogue does not know, in the service's words."""
+    if f"predicts.{shelf['task']}" in words.catalogue:
+        return words(f"predicts.{shelf['task']}", shelf["horizon"])
+    return str(judged["predicts"])
 
 
 def _interval(told: Record | None) -> str:

@@ -1,5 +1,7 @@
 """The placements: their policy in words, and what a visit would be shown and why."""
 
+import asyncio
+
 from nicegui import ui
 from starlette.responses import RedirectResponse
 
@@ -9,7 +11,7 @@ from console.pages.recommended import items
 from console.parts import box, chip, table, text
 from console.shell import empty, fill, panel, shell, soon
 from console.site import Site, Visit, to_login
-from console.words import count
+from console.words import Words, count
 
 K = 10
 
@@ -26,11 +28,17 @@ def register(site: Site) -> None:
             with box("title-row"):
                 text("h1", visit.words("pages.placements"))
             content = box("stack", "placements")
-            soon(lambda: fill(visit, content, lambda: visit.api.get("/placements"), lambda told: _show(visit, told)))
+            soon(lambda: fill(visit, content, lambda: _known(visit), lambda told: _show(visit, *told)))
         return None
 
 
-def _show(visit: Visit, told: Record) -> None:
+async def _known(visit: Visit) -> tuple[Record, dict[str, str]]:
+    """Return the placements, and what tags are called."""
+    placements, tags = await asyncio.gather(visit.api.get("/placements"), visit.api.get("/tags"))
+    return placements, {one["name"]: visit.words.told(one) for one in tags["tags"]}
+
+
+def _show(visit: Visit, told: Record, tags: dict[str, str]) -> None:
     words = visit.words
     if told["refused_setting"]:
         with panel(test="refused"), box("across"):
@@ -42,7 +50,7 @@ def _show(visit: Visit, told: Record) -> None:
             text("span", "; ".join(told["unknown"]))
     with box("grid"):
         with panel(words("placements.all"), width="w3"):
-            buttons = [_button(one) for one in told["placements"]]
+            buttons = [_button(words, one) for one in told["placements"]]
         right = box("stack w9")
 
     def choose(at: int) -> None:
@@ -51,25 +59,25 @@ def _show(visit: Visit, told: Record) -> None:
             button.props(f'aria-pressed="{"true" if place == at else "false"}"')
         right.clear()
         with right:
-            _placement(visit, told["placements"][at])
+            _placement(visit, told["placements"][at], tags)
 
     for at, button in enumerate(buttons):
         button.on("click", lambda at=at: choose(at))
     choose(0)
 
 
-def _button(placement: Record) -> ui.element:
+def _button(words: Words, placement: Record) -> ui.element:
     button = ui.element("button").classes("pick").props(f'type="button" data-test="placement-{placement["name"]}"')
     with button:
-        text("div", placement["title"], "strong")
+        text("div", words.told(placement), "strong")
         text("div", placement["name"], "muted small")
     return button
 
 
-def _placement(visit: Visit, placement: Record) -> None:
+def _placement(visit: Visit, placement: Record, tags: dict[str, str]) -> None:
     words = visit.words
     with panel(words("placements.policy"), test="policy"):
-        policy(words, placement["policy"])
+        policy(words, placement["policy"], tags)
     with panel(words("placements.preview"), test="preview"):
         text("div", words("placements.preview_about"), "muted small")
         with box("across wide"):

@@ -1,14 +1,14 @@
 """A placement's policy in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from console.api import Record
 from console.parts import Cell, box, facts, meter, table, text
 from console.words import UNKNOWN, Words, percent
 
 
-def policy(words: Words, told: Record) -> None:
-    """Show what fills a placement, its limits, and what is pinned, boosted or tried out."""
+def policy(words: Words, told: Record, tags: Mapping[str, str]) -> None:
+    """Show what fills a placement, its limits, and what is pinned, boosted or tried out. tags: what they are called."""
     with box("grid"):
         with box("down w6"):
             text("h3", words("policy.sources"))
@@ -24,19 +24,16 @@ def policy(words: Words, told: Record) -> None:
     if told["pins"]:
         text("h3", words("policy.pins"))
         heads = [words(f"policy.{name}") for name in ("place", "product", "days", "whom")]
-        table(
-            heads, [(str(one["place"]), one["product"], _days(words, one), _whom(words, one)) for one in told["pins"]]
-        )
+        pins = [(str(one["place"]), one["product"], *_for(words, one, tags)) for one in told["pins"]]
+        table(heads, pins, test="policy-pins")
     if told["boosts"]:
         text("h3", words("policy.boosts"))
         heads = [words(f"policy.{name}") for name in ("factor", "what", "days", "whom")]
-        table(
-            heads,
-            [(f"× {one['factor']:g}", _what(one), _days(words, one), _whom(words, one)) for one in told["boosts"]],
-        )
+        boosts = [(f"× {one['factor']:g}", _what(one), *_for(words, one, tags)) for one in told["boosts"]]
+        table(heads, boosts, test="policy-boosts")
     if told.get("variants"):
         text("h3", words("policy.variants"))
-        rows = [(one["name"], percent(one["share"], 0), _changes(one["change"])) for one in told["variants"]]
+        rows = [(one["name"], percent(one["share"], 0), _changes(words, one["change"])) for one in told["variants"]]
         table([words("policy.variant"), words("policy.share"), words("policy.change")], rows, test="policy-variants")
 
 
@@ -80,15 +77,20 @@ def _list(words: Words, names: list[str]) -> str:
     return " → ".join(words.name("source", name) for name in names)
 
 
+def _for(words: Words, one: Record, tags: Mapping[str, str]) -> tuple[str, str]:
+    """Say on which days and for whom something holds."""
+    return _days(words, one), _whom(words, one, tags)
+
+
 def _days(words: Words, one: Record) -> str:
     if one["first_day"] is None and one["last_day"] is None:
         return words("policy.always")
     return f"{one['first_day'] or '…'} – {one['last_day'] or '…'}"
 
 
-def _whom(words: Words, one: Record) -> str:
-    audience = one["audience"]
-    told = [*(f"{tag}" for tag in audience["all"]), *(f"{tag}?" for tag in audience["any"])]
+def _whom(words: Words, one: Record, tags: Mapping[str, str]) -> str:
+    every, some = ([tags.get(tag, tag) for tag in one["audience"][kind]] for kind in ("all", "any"))
+    told = [*every, *([words("policy.any_of", " / ".join(some))] if some else [])]
     return ", ".join(told) or words("policy.everybody")
 
 
@@ -96,5 +98,20 @@ def _what(boost: Record) -> str:
     return ", ".join((*boost["products"], *boost["categories"], *boost["brands"]))
 
 
-def _changes(change: Record) -> str:
-    return "; ".join(f"{name} = {value}" for name, value in change.items()) or UNKNOWN
+def _changes(words: Words, change: Record) -> str:
+    return "; ".join(f"{words.name('policy', name)} = {_value(words, value)}" for name, value in change.items())
+
+
+def _value(words: Words, value: object) -> str:
+    match value:
+        case None:
+            return words("policy.none")
+        case dict():
+            parts = {name: one for name, one in value.items() if one not in (None, [], {}, ())}
+            return _changes(words, parts) if "name" not in parts else words.name("source", str(parts["name"]))
+        case list() | tuple():
+            return ", ".join(_value(words, one) for one in value)
+        case str():
+            return words.name("source", value)
+        case _:
+            return str(value)

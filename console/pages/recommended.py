@@ -14,7 +14,7 @@ K = 10
 def recommended(visit: Visit, member_id: str, placements: list[Record], *, width: str = "w12") -> None:
     """Draw a choice of placements and, below, what the member would be shown there."""
     words = visit.words
-    names = {one["name"]: f"{one['name']} · {one['title']}" for one in placements}
+    names = {one["name"]: words.told(one) for one in placements}
 
     async def show() -> None:
         ask = {"placement": choice.value, "member_id": member_id, "k": K}

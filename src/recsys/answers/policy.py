@@ -139,7 +139,7 @@ class Live(Settings):
 class Policy(Settings):
     """How one place in the mall is filled.
 
-    title: what people call it.
+    title: what people call it; title_zh: what they call it in Chinese, when that is another name.
     around: what the products of a request are: those on the page, in the cart, or in the order just made.
     sources: of these; their weights mix them. depth: so many of a source's candidates are mixed; the rest fills up.
     fallback: tried in this order when the sources leave places empty; told in the answer.
@@ -158,6 +158,7 @@ class Policy(Settings):
     """
 
     title: str = Field(max_length=200)
+    title_zh: str = Field(default="", max_length=200)
     around: Literal["page", "cart", "order"] = "page"
     sources: tuple[SourceRule, ...] = Field(min_length=1)
     depth: int = Field(default=200, ge=1, le=MAX_DEPTH)

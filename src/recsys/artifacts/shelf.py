@@ -23,6 +23,8 @@ class GateTold:
     """The version that it was compared with; empty = there was none."""
     reason: str
     """What the verdict rests on."""
+    reason_zh: str = ""
+    """The same in Chinese; empty = it was not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,28 @@ from recsys.evaluation.judged import judge
 from recsys.evaluation.metrics import metric_of
 
 ONLY = "only"
+_JUDGED = {
+    True: ("not significantly worse", "未显著变差"),
+    False: ("significantly worse", "显著变差"),
+    None: ("undefined", "无法判断"),
+}
+"""What is said of a challenger that passed or did not; None = nothing can be said."""
 
 
 @dataclass(frozen=True)
 class GateVerdict:
     """Whether a challenger may take the champion's place, and what that rests on.
 
-    metric: the task's deciding metric. difference: challenger minus champion with its paired interval; NaN when
-    undefined. cutoffs: ISO days of the test cutoffs that both have. rows: rows that both scored there.
+    metric: the task's deciding metric. reason, reason_zh: in English and Chinese. difference: challenger minus champion
+    with its paired interval; NaN when undefined. cutoffs: ISO days of the test cutoffs that both have. rows: rows that
+    both scored there.
     """
 
     task: str
     metric: str
     passed: bool
     reason: str
+    reason_zh: str
     difference: Interval
     cutoffs: tuple[str, ...]
     rows: int
@@ -52,18 +60,25 @@ def no_worse(
     cutoffs, rows = tuple(str(mine.fold.test) for mine, _ in pairs), sum(len(mine.rows) for mine, _ in pairs)
     undefined = Interval(float("nan"), float("nan"), float("nan"))
     if not pairs:
-        reason = "the two were never tested on the same rows of the same cutoff"
         return GateVerdict(
-            task.name, metric.name, passed=False, reason=reason, difference=undefined, cutoffs=cutoffs, rows=rows
+            task.name,
+            metric.name,
+            passed=False,
+            reason="the two were never tested on the same rows of the same cutoff",
+            reason_zh="两者没有在相同截点的相同行上测试过",
+            difference=undefined,
+            cutoffs=cutoffs,
+            rows=rows,
         )
     ours, others = (judge(Backtest(task, folds))[ONLY] for folds in zip(*pairs, strict=True))
     found = paired(ours, others, metric, resamples=resamples, seed=seed, level=level)
     best = max(found.low * metric.better, found.high * metric.better)
     passed = math.isfinite(best) and best >= 0
-    words = "not significantly worse" if passed else "significantly worse" if math.isfinite(best) else "undefined"
+    words, words_zh = _JUDGED[passed if math.isfinite(best) else None]
     numbers = f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
     reason = f"{metric.name} {numbers} against the champion: {words}"
-    return GateVerdict(task.name, metric.name, passed, reason, found, cutoffs, rows)
+    reason_zh = f"{metric.name} 相对冠军 {numbers}：{words_zh}"
+    return GateVerdict(task.name, metric.name, passed, reason, reason_zh, found, cutoffs, rows)
 
 
 def _comparable(ours: FoldResult, theirs: FoldResult, task: Task) -> tuple[FoldResult, FoldResult]:

@@ -24,6 +24,8 @@ class Action(StrEnum):
     """An export was begun; the line stands before the first byte is given away."""
     EXPORTED = "exported"
     """An export ended, whole or not."""
+    MEMBER = "member"
+    """A member's doings, or tags, were shown."""
     AUDIT = "audit"
     """This log was read."""
 

@@ -27,7 +27,7 @@ def answer(status: int, body: object) -> Exception | object:
     ("status", "kind", "more"),
     [
         (401, "key", ""),
-        (403, "role", "why"),
+        (403, "role", ""),
         (404, "unknown", "field: why"),
         (409, "refused", "field: why"),
         (422, "refused", "field: why"),

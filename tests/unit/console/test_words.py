@@ -12,7 +12,7 @@ from console.words import UNKNOWN, Words, count, number, percent, read_catalogue
 FOLDER = Path(console.__file__).parent
 SAID = re.compile(r'words\(\s*f?"([a-z_]+)\.([a-z_0-9{}\[\]\'a-z]*)"')
 NAMED = re.compile(r'\.name\("([a-z_]+)"')
-SAYS_NOTHING = {("unit.-", "zh"), ("unit.-", "en")}
+SAYS_NOTHING = {("unit.-", "zh"), ("unit.-", "en"), ("unit.count", "zh"), ("unit.count", "en")}
 
 
 def said() -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.answers.audience.alike import Alike, AlikeAnswer
 from recsys.answers.audience.make import Shelf
 from recsys.answers.audience.pressure import live_audiences
 from recsys.answers.audience.preview import mask_of
@@ -158,7 +159,7 @@ class AuditLine:
     action: Action
     """What was done."""
     subject: str
-    """The audience; empty = none in particular."""
+    """The audience, or the member that was looked at; empty = none in particular."""
     version: int | None
     """Its version."""
     members: int | None
@@ -214,6 +215,18 @@ def log_preview(shelf: Shelf, told: AudiencePreview, asked: Mapping[str, Any], *
     """Write down that members were previewed. asked: as JSON."""
     shown = {"asked": dict(asked), "shown": len(told.sample)}
     audit.record(shelf.engine, Line(now, who, Action.PREVIEW, "", members=told.count, told=shown))
+
+
+def log_alike(shelf: Shelf, told: AlikeAnswer, asked: Alike, *, who: Who, now: datetime) -> None:
+    """Write down that members like those of a list were shown; of the list, its size."""
+    wanted = {"seeds": len(asked.members), "size": asked.size, "with_seeds": asked.with_seeds}
+    shown = {"asked": {"lookalike": wanted}, "shown": len(told.members)}
+    audit.record(shelf.engine, Line(now, who, Action.PREVIEW, "", members=told.count, told=shown))
+
+
+def log_member(shelf: Shelf, member_id: str, what: str, *, who: Who, now: datetime) -> None:
+    """Write down that a member was looked at. what: `timeline` or `tags`."""
+    audit.record(shelf.engine, Line(now, who, Action.MEMBER, member_id, members=1, told={"shown": what}))
 
 
 def end_audience(shelf: Shelf, audience_id: str, *, who: Who, now: datetime) -> AudienceDetail:
