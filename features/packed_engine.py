@@ -9,7 +9,7 @@ from feast.infra.compute_engines.local.job import LocalMaterializationJob
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 
-from features.packed_store import PackedOnlineStore
+from features.packed_door import PackedDoor
 from features.packed_values import arrow_type, packable
 
 
@@ -27,7 +27,7 @@ class PackedEngine(LocalComputeEngine):
 
     def _materialize_one(self, registry: BaseRegistry, task: MaterializationTask, **_: Any) -> LocalMaterializationJob:
         source = _plain_source(task.feature_view)
-        if source is None or not isinstance(self.online_store, PackedOnlineStore):
+        if source is None or not isinstance(self.online_store, PackedDoor):
             return super()._materialize_one(registry, task)
         name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
         try:
@@ -36,7 +36,7 @@ class PackedEngine(LocalComputeEngine):
             return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.ERROR, error=error)
         return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)
 
-    def _copy(self, task: MaterializationTask, source: DataSource, store: PackedOnlineStore) -> None:
+    def _copy(self, task: MaterializationTask, source: DataSource, store: PackedDoor) -> None:
         view = task.feature_view
         job = self.offline_store.pull_latest_from_table_or_query(
             config=self.repo_config,

@@ -3,14 +3,13 @@
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import lmdb
 
 from recsys.answers.shapes import FeatureRow, Scalar
 from recsys.core.errors import MissingError, RecsysError
 from recsys.core.task import View
-from recsys.store.packed import PackedReader
+from recsys.store.online import Place, row_reader
 from serving.breaker import DEADLINE_SECONDS, LATE, Breaker, StoreWatcher
 
 ABSENT = "there is no online store yet"
@@ -22,17 +21,15 @@ Found = tuple[FeatureRow | None, str | None]
 
 
 class OnlineRows:
-    """Opens the store when it appears, and again when another took its place; reading never fails, but comes back bare.
+    """Reads a folder's or a Redis' rows, opened when they appear; reading never fails, but comes back bare.
 
     A read that fails or is not done within the deadline is the last one until the store is well again; meanwhile rows
     come back bare at once.
-    A store's place is told by device and inode of its file: the reader of a file that was replaced would go on with it.
     """
 
-    def __init__(self, path: Path, watcher: StoreWatcher) -> None:
-        self._path = path
-        self._reader: PackedReader | None = None
-        self._file: tuple[int, int] | None = None
+    def __init__(self, place: Place, watcher: StoreWatcher) -> None:
+        self._place = place
+        self._reader = row_reader(place, seconds=DEADLINE_SECONDS)
         self._breaker = Breaker("online", self._probe, watcher)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="online")
 
@@ -63,12 +60,11 @@ class OnlineRows:
 
     def _read(self, member_id: str, not_before: datetime) -> Found:
         try:
-            rows = self._opened().read(View.MEMBER, [member_id], not_before=not_before)
-        except (FileNotFoundError, MissingError):
-            self._reader = None
+            rows = self._reader.read(View.MEMBER, [member_id], not_before=not_before)
+        except MissingError:
             return None, ABSENT
         except Exception:
-            self._reader = None
+            self._reader = row_reader(self._place, seconds=DEADLINE_SECONDS)
             raise
         if not rows.found[0]:
             return None, STALE if rows.stale[0] else NO_ROW
@@ -85,14 +81,6 @@ class OnlineRows:
 
     def _probe(self) -> None:
         self._in_time("", datetime.now(UTC))
-
-    def _opened(self) -> PackedReader:
-        stat = (self._path / "data.mdb").stat()
-        file = (stat.st_dev, stat.st_ino)
-        if self._reader is None or self._file != file:
-            self._reader = None  # the old file's handle is shared by its path and must go before the new one is opened
-            self._reader, self._file = PackedReader(self._path), file
-        return self._reader
 
 
 def _scalar(value: object) -> Scalar:

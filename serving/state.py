@@ -68,7 +68,7 @@ class State:
 
     def __init__(self, home: Home, watcher: Watcher) -> None:
         self.home = home
-        self.online = OnlineRows(home.online, watcher)
+        self.online = OnlineRows(home.online_place, watcher)
         self.live = LiveReads(LiveReader(home.live), place(home.live)[0], watcher)
         self.intake = EventIntake(home, self.zone, watcher)
         self.keyring = Keyring(home.database, lambda readable: watcher.store("keys", usable=readable))

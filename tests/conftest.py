@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from recsys.store.database import database
 from tests.postgres import empty_database, postgres_server
+from tests.redis_server import RedisServer, redis_server
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,13 @@ def postgres() -> Iterator[str]:
     """URL of a real Postgres that runs as long as the tests that ask for it."""
     with postgres_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A real Redis that runs as long as the tests that ask for it."""
+    with redis_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.core.config import Home
-from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import text_digest, write_text
+from recsys.core.task import View
 from recsys.core.time import AsOf
 from recsys.features.build import SnapshotFolder
 from recsys.features.catalog import CATALOG
 from recsys.models.catalog import CATALOG as RECIPES
-from recsys.store.packed import PackedReader, PackedStore
+from recsys.store.online import row_reader, row_store
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
 APPLIED = "applied"
 VARIABLE = "RECSYS_HOME"
+DEFINITION = "FEAST_FS_YAML_FILE_PATH"
+"""Feast's own variable: another feature_store.yaml than those of the repository."""
+READ_SECONDS = 10.0
 
 
 def apply(home: Home) -> bool:
@@ -37,7 +41,7 @@ def apply(home: Home) -> bool:
         return False
     home.feast.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "feast.cli.cli", "-c", str(_repository()), "apply"]
-    environment = {**os.environ, VARIABLE: str(home.root)}
+    environment = {**os.environ, **_variables(home)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -50,19 +54,33 @@ def apply(home: Home) -> bool:
     return True
 
 
-def materialize(home: Home, as_of: AsOf) -> int:
+def is_online(home: Home, made_of: str) -> bool:
+    """Whether the online rows are those that were materialised with this `made_of`."""
+    reader = row_reader(home.online_place, seconds=READ_SECONDS)
+    return reader.made_of(View.MEMBER) == made_of
+
+
+def materialize(home: Home, as_of: AsOf, made_of: str = "") -> int:
     """Put the rows of a snapshot online and take away those of an earlier one; returns how many rows are online.
 
-    Rows that are online already and newer stay as they are. `MissingError` when the snapshot was not built.
+    made_of: kept beside the rows, for `is_online`.
+    Rows that are online already and newer stay as they are. `MissingError` when the snapshot was not built,
+    `ConfigError` when Feast is told of another place than the service reads.
     """
     SnapshotFolder.open(home.snapshots, as_of)
+    place = home.online_place
     with feature_store(home) as store:
+        told = store.config.online_store
+        if str(getattr(told, "url", None) or told.path) != str(place):
+            raise ConfigError(DEFINITION, f"names a file whose online store is not {home.online_name}")
         views = [view.name for view in store.list_feature_views() if view.online]
         with redirect_stdout(StringIO()):
             store.materialize(as_of.instant, as_of.instant, feature_views=views)
+    store_of_rows = row_store(place)
     for view in views:
-        PackedStore(home.online).forget(view, before=as_of.instant)
-    return sum(PackedReader(home.online).count(view) for view in views)
+        store_of_rows.forget(view, before=as_of.instant)
+        store_of_rows.note(view, made_of)
+    return sum(row_reader(place, seconds=READ_SECONDS).count(view) for view in views)
 
 
 @contextmanager
@@ -75,18 +93,26 @@ def feature_store(home: Home) -> "Iterator[FeatureStore]":
         yield store
 
 
+def _variables(home: Home) -> dict[str, str]:
+    """Name the home, and the feature_store.yaml for where its online rows are, unless the environment names one."""
+    name = "feature_store.yaml" if isinstance(home.online_place, Path) else "feature_store_redis.yaml"
+    return {VARIABLE: str(home.root), DEFINITION: os.environ.get(DEFINITION) or str(_repository() / name)}
+
+
 @contextmanager
 def _environment(home: Home) -> Iterator[None]:
-    """Name the home where Feast looks for it while it reads feature_store.yaml."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(home.root)
+    """Set them where Feast looks for them while it reads its definition."""
+    variables = _variables(home)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -110,7 +136,7 @@ def _repository() -> Path:
 
 def _definitions(home: Home) -> str:
     """Digest of all that the definitions are made of."""
-    files = sorted((*_repository().glob("*.py"), _repository() / "feature_store.yaml"))
+    files = [*sorted(_repository().glob("*.py")), Path(_variables(home)[DEFINITION])]
     return text_digest(
         version("feast"),
         str(home.root),

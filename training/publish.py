@@ -88,13 +88,12 @@ def published(workspace: Workspace, made_of: dict[str, str]) -> Path | None:
 
 def run_materialize(workspace: Workspace, text: str) -> None:
     """Fill the online store with a day's member features, through Feast."""
-    from training.feature_store import apply, materialize
+    from training.feature_store import apply, is_online, materialize
 
-    as_of = workspace.as_of(text)
+    as_of, place = workspace.as_of(text), workspace.home.online_name
     made_of = json.dumps(snapshot(workspace, as_of).manifest["files"], sort_keys=True)
-    mark = workspace.home.online / MADE_OF
-    if mark.is_file() and mark.read_text(encoding="utf-8") == made_of:
-        workspace.screen.say(f"{workspace.home.online}: holds members as of {as_of} already")
+    if is_online(workspace.home, made_of):
+        workspace.screen.say(f"{place}: holds members as of {as_of} already")
         return
     with workspace.screen.step("materialize", 3) as advance:
         advance("features")
@@ -102,6 +101,5 @@ def run_materialize(workspace: Workspace, text: str) -> None:
         advance("definitions")
         apply(workspace.home)
         advance("rows")
-        materialize(workspace.home, as_of)
-        write_text(mark, made_of)
-    workspace.screen.say(f"{workspace.home.online}: members as of {as_of}")
+        materialize(workspace.home, as_of, made_of)
+    workspace.screen.say(f"{place}: members as of {as_of}")

@@ -1,4 +1,4 @@
-"""Feast's contract of an online store, held by comparing the packed store with Feast's own SQLite store."""
+"""Feast's contract of an online store, held by comparing the packed stores with Feast's own SQLite store."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
+from redis import Redis
+
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Feast's own, from its import on
 
@@ -34,7 +37,7 @@ KEYS: dict[str, Any] = {"shop": pa.array(["北", "北", "南"]), "till": pa.arra
 class Stores:
     """Two feature stores with the same definitions over the same file: packed, and Feast's own."""
 
-    def __init__(self, root: Path, columns: dict[str, Any]) -> None:
+    def __init__(self, root: Path, columns: dict[str, Any], packed: dict[str, str]) -> None:
         from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
         from feast.repo_config import RepoConfig
         from feast.type_map import pa_to_feast_value_type
@@ -57,7 +60,7 @@ class Stores:
             source=FileSource(path=str(root / "tills.parquet"), timestamp_field="at", created_timestamp_column="made"),
         )
         online = {
-            "packed": {"type": "features.packed_store.PackedOnlineStore", "path": str(root / "online")},
+            "packed": packed,
             "sqlite": {"type": "sqlite", "path": str(root / "online.db")},
         }
         engine: dict[str, Any] = {"packed": {"type": "features.packed_engine.PackedEngine"}, "sqlite": "local"}
@@ -104,9 +107,20 @@ class Stores:
         assert self.read("packed", full=True) == self.read("sqlite", full=True)
 
 
+@pytest.fixture(params=["folder", "redis"])
+def packed(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The part `online_store` of feature_store.yaml, for rows in a folder and for rows in a Redis."""
+    if request.param == "folder":
+        return {"type": "features.packed_store.PackedOnlineStore", "path": str(tmp_path / "online")}
+    server: RedisServer = request.getfixturevalue("redis")
+    with Redis.from_url(server.url) as client:
+        client.flushall()
+    return {"type": "features.packed_redis.PackedRedisOnlineStore", "url": server.url}
+
+
 @pytest.fixture(params=["plain", "every"])
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    made = Stores(tmp_path, PLAIN if request.param == "plain" else {**PLAIN, **OTHER})
+def stores(request: pytest.FixtureRequest, packed: dict[str, str], tmp_path: Path) -> Iterator[Stores]:
+    made = Stores(tmp_path, PLAIN if request.param == "plain" else {**PLAIN, **OTHER}, packed)
     yield made
     for feast in made.stores.values():
         feast.teardown()  # type: ignore[no-untyped-call]
@@ -136,16 +150,17 @@ def test_pushed_rows_are_alike(stores: Stores) -> None:
     assert stores.read("packed")["text"][3] == "new"
 
 
-def test_a_view_that_is_gone_leaves_no_rows(stores: Stores) -> None:
+def test_a_view_that_is_gone_leaves_no_rows(stores: Stores, packed: dict[str, str]) -> None:
     from recsys.core.errors import MissingError
-    from recsys.store.packed import PackedReader
+    from recsys.store.online import row_reader
 
+    reader = row_reader(packed["url"] if "url" in packed else Path(packed["path"]), seconds=5)
     stores.materialize()
-    assert PackedReader(stores.root / "online").count("tills") == 3
+    assert reader.count("tills") == 3
     feast = stores.stores["packed"]
     feast.apply([], objects_to_delete=[feast.get_feature_view("tills")], partial=False)
     with pytest.raises(MissingError):
-        PackedReader(stores.root / "online").read("tills", [("北", "1")])
+        reader.read("tills", [("北", "1")])
 
 
 def test_the_home_must_be_absolute() -> None:
@@ -158,3 +173,10 @@ def test_the_home_must_be_absolute() -> None:
             checked_home(Path(path))
         with pytest.raises((ConfigError, ValidationError)):
             PackedOnlineStoreConfig(path=path)
+
+
+def test_a_redis_must_be_named() -> None:
+    from features.packed_redis import PackedRedisOnlineStoreConfig
+
+    with pytest.raises(ValidationError, match="RECSYS_ONLINE_URL"):
+        PackedRedisOnlineStoreConfig(url="${RECSYS_ONLINE_URL}")

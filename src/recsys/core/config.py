@@ -1,4 +1,5 @@
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Self
@@ -97,6 +98,17 @@ class Home:
     def online(self) -> Path:
         """The packed online store (LMDB)."""
         return self.root / "online"
+
+    @property
+    def online_place(self) -> Path | str:
+        """Where online rows are kept: the URL of a Redis in RECSYS_ONLINE_URL, or the folder `online` here."""
+        return os.environ.get("RECSYS_ONLINE_URL") or self.online
+
+    @property
+    def online_name(self) -> str:
+        """How to call that place: a URL tells no user and no password."""
+        place = self.online_place
+        return str(place) if isinstance(place, Path) else re.sub(r"//.*@", "//", place)
 
     @property
     def live(self) -> Path:

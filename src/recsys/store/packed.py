@@ -1,33 +1,21 @@
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import lmdb
-import numpy as np
 import pyarrow as pa
 
 from recsys.core.errors import ArtifactError, MissingError
-from recsys.store.mapped import environment
-from recsys.store.packed_layout import (
-    NO_TIME,
-    PackedSchema,
-    encode_key,
-    encode_keys,
-    encode_rows,
-    kernels,
-    micros,
-    pieces,
-)
-from recsys.store.packed_rows import PackedRows
+from recsys.store.mapped import environment, identity
+from recsys.store.packed_batch import STAMP, Batch, Key, collected_later, instant, moved, row_names
+from recsys.store.packed_layout import NO_TIME, PackedSchema
+from recsys.store.packed_rows import PackedBytes, PackedRows
 
-# Address space, not disk: the file grows by what is written. A row of 60 numbers takes about 0.5 KB; a second full load
+# Address space, not disk: the file grows by what is written. A row of 60 numbers takes about 0.6 KB; a second full load
 # stands beside the first until it is committed, so the file comes to twice the rows and keeps that size.
 MAP_SIZE = 64 << 30
 CHUNK = 65_536
-STAMP = struct.Struct("<qqq")
 
 
 class PackedStore:
@@ -37,10 +25,14 @@ class PackedStore:
     returns; gone without a trace when its process dies before. A store or reader must not be carried over a fork.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sync: bool = True) -> None:
+        """Open it, and make it when it is not there.
+
+        sync: False leaves the moment of writing to the kernel, see `mapped.environment`.
+        """
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._env = environment(path, size=MAP_SIZE)
+        self._env = environment(path, size=MAP_SIZE, sync=sync)
 
     def write(
         self,
@@ -61,38 +53,43 @@ class PackedStore:
         Returns how many rows were written. `TableError` names a column that cannot be packed.
         """
         schema = PackedSchema.of(table.schema, keys=keys, skip=[name for name in (event, created) if name])
-        batch = _Batch.of(view, table, keys, event, created)
-        if not batch.names:
+        batch = Batch.of(table, keys=keys, event=event, created=created)
+        if not len(batch):
             return 0
-        written = 0
-        with self._transaction() as txn:
+        prefix, written = _prefix(view), 0
+        with collected_later(), self._transaction() as txn:
             newest = _newest(txn, view)
-            for start in range(0, len(batch.names), CHUNK):
+            for start in range(0, len(batch), CHUNK):
                 part = batch.part(start, start + CHUNK)
-                rows: Iterator[tuple[bytes, memoryview]] = zip(
-                    part.names, pieces(encode_rows(schema, part.table, part.event, part.created)), strict=True
-                )
+                names = [prefix + name for name in part.names]
+                rows: Iterator[tuple[bytes, memoryview]] = zip(names, part.rows(schema), strict=True)
                 if batch.oldest < newest:
                     rows = (row for row in rows if _is_newer(row[1], txn.get(row[0])))
                 written += txn.cursor().putmulti(rows)[1]
                 if progress:
-                    progress(len(part.names))
+                    progress(len(names))
             txn.put(_schema_name(view, schema.number), schema.dump())
             txn.put(_view_name(view), STAMP.pack(schema.number, *max(newest, batch.newest)))
         return written
 
     def forget(self, view: str, *, before: datetime | None = None) -> int:
         """Take away a view's rows, all of them or those with an event time before an instant; returns how many."""
-        limit = None if before is None else _instant(before)
+        limit = instant(before)
         with self._transaction() as txn:
             names = [
-                bytes(name) for name, value in _rows(txn, view) if limit is None or STAMP.unpack_from(value)[1] < limit
+                bytes(name) for name, value in _rows(txn, view) if before is None or STAMP.unpack_from(value)[1] < limit
             ]
             for name in names:
                 txn.delete(name)
-            if limit is None:
+            if before is None:
                 txn.delete(_view_name(view))
+                txn.delete(_note_name(view))
         return len(names)
+
+    def note(self, view: str, made_of: str) -> None:
+        """Keep beside a view's rows what they were made of."""
+        with self._transaction() as txn:
+            txn.put(_note_name(view), made_of.encode())
 
     @contextmanager
     def _transaction(self) -> "Iterator[lmdb.Transaction]":
@@ -107,43 +104,59 @@ class PackedStore:
 class PackedReader:
     """Reads rows from a packed store; needs no Feast, and sees at once what any process has committed.
 
-    path: the store's folder; `MissingError` when nothing was ever materialised there.
+    A store that appears later, or takes another's place, is read from then on.
     """
 
     def __init__(self, path: Path) -> None:
-        if not (path / "data.mdb").is_file():
-            raise MissingError("online rows", "recsys materialize")
-        self._env = environment(path, size=MAP_SIZE)
+        self._path = path
+        self._file: tuple[int, int] | None = None
+        self._env: lmdb.Environment | None = None
         self._schemas: dict[int, PackedSchema] = {}
 
-    def read(
-        self, view: str, keys: "Sequence[str | Sequence[str]]", *, not_before: datetime | None = None
-    ) -> PackedRows:
+    def read(self, view: str, keys: Sequence[Key], *, not_before: datetime | None = None) -> PackedRows:
         """Read the rows of keys, in the keys' order; unknown keys are told by `found`.
 
         keys: a text for each row, or a sequence of texts in the order of the view's key columns.
         not_before: a row whose event time is earlier is stale and withheld: give now minus the age that is allowed.
-        `MissingError` when the view was never materialised.
+        `MissingError` when the view was never materialised, `ArtifactError` when the file is none of a store.
         """
-        with self._env.begin() as txn:
+        names = row_names(_prefix(view), keys)
+        with self._opened().begin(buffers=True) as txn:
             latest = self._latest(txn, view)
-            get = txn.get
-            raw = [get(_row_name(view, key)) or b"" for key in keys]
-            foreign = {STAMP.unpack_from(value)[0] for value in raw if value} - {latest.number}
+            get, empty = txn.get, latest.empty
+            packed = PackedBytes.of([get(name, empty) for name in names])
+            foreign = set(packed.schema_numbers().tolist()) - {latest.number}
             older = {number: self._schema(txn, view, number) for number in foreign}
-        for number, schema in older.items():
-            raw = _moved(raw, number, schema, latest)
-        return PackedRows.of(latest, raw, not_before=NO_TIME if not_before is None else _instant(not_before))
+        if older:
+            packed = moved(packed, older, latest)
+        return PackedRows.of(latest, packed, not_before=instant(not_before))
 
     def schema(self, view: str) -> PackedSchema:
         """Return the columns of a view as last written; `MissingError` when it was never materialised."""
-        with self._env.begin() as txn:
+        with self._opened().begin() as txn:
             return self._latest(txn, view)
 
     def count(self, view: str) -> int:
         """Count the rows of a view."""
-        with self._env.begin(buffers=True) as txn:
+        with self._opened().begin(buffers=True) as txn:
             return sum(1 for _ in _rows(txn, view))
+
+    def made_of(self, view: str) -> str | None:
+        """Return what was noted of a view's rows, None where nothing was."""
+        if identity(self._path) is None:
+            return None
+        with self._opened().begin() as txn:
+            noted = txn.get(_note_name(view))
+        return None if noted is None else bytes(noted).decode()
+
+    def _opened(self) -> "lmdb.Environment":
+        file = identity(self._path)
+        if file is None:
+            raise MissingError("online rows", "recsys materialize")
+        if self._env is None or file != self._file:
+            self._env = None  # LMDB has one handle of a path: the old file's goes before the new one's comes
+            self._env, self._file, self._schemas = environment(self._path, size=MAP_SIZE), file, {}
+        return self._env
 
     def _latest(self, txn: "lmdb.Transaction", view: str) -> PackedSchema:
         stored = txn.get(_view_name(view))
@@ -157,51 +170,8 @@ class PackedReader:
         return self._schemas[number]
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Rows to write, by rising name, each name once: the newest of its rows."""
-
-    names: list[bytes]
-    table: pa.Table
-    event: np.ndarray
-    created: np.ndarray
-
-    @classmethod
-    def of(cls, view: str, table: pa.Table, keys: Sequence[str], event: str, created: str | None) -> "_Batch":
-        events = micros(table.column(event))
-        createds = micros(table.column(created)) if created else np.full(len(events), NO_TIME, np.int64)
-        names = encode_keys(table, keys)
-        columns = [names, pa.array(events), pa.array(createds)]
-        order = kernels.sort_indices(
-            pa.Table.from_arrays(columns, names=["name", "event", "created"]),
-            sort_keys=[(column, "ascending") for column in ("name", "event", "created")],
-        )
-        names = names.take(order)
-        last = np.ones(len(names), bool)
-        if len(names) > 1:
-            last[:-1] = kernels.not_equal(names[:-1], names[1:]).to_numpy(zero_copy_only=False)
-        chosen = order.to_numpy()[last]
-        prefix = view.encode() + b"\0"
-        whole = [prefix + name for name in kernels.filter(names, pa.array(last)).to_pylist()]
-        return cls(whole, table.take(pa.array(chosen)), events[chosen], createds[chosen])
-
-    def part(self, start: int, end: int) -> "_Batch":
-        size = end - start
-        cut = slice(start, end)
-        return _Batch(self.names[cut], self.table.slice(start, size), self.event[cut], self.created[cut])
-
-    @property
-    def oldest(self) -> tuple[int, int]:
-        return int(self.event.min()), int(self.created.min())
-
-    @property
-    def newest(self) -> tuple[int, int]:
-        event = int(self.event.max())
-        return event, int(self.created[self.event == event].max())
-
-
 def _rows(txn: "lmdb.Transaction", view: str) -> "Iterator[tuple[bytes | memoryview, bytes | memoryview]]":
-    prefix = view.encode() + b"\0"
+    prefix = _prefix(view)
     cursor = txn.cursor()
     if not cursor.set_range(prefix):
         return
@@ -220,35 +190,17 @@ def _is_newer(row: memoryview, stored: bytes | memoryview | None) -> bool:
     return stored is None or STAMP.unpack_from(row)[1:] >= STAMP.unpack_from(stored)[1:]
 
 
-def _moved(raw: list[bytes], number: int, schema: PackedSchema, latest: PackedSchema) -> list[bytes]:
-    """Re-pack the rows that were written under an older schema; columns that it had not are null."""
-    places = [place for place, row in enumerate(raw) if row and STAMP.unpack_from(row)[0] == number]
-    rows = PackedRows.of(schema, [raw[place] for place in places], not_before=NO_TIME)
-    same = set(schema.columns)
-    arrays = [
-        pa.array(rows.column(column.name) if column in same else [None] * len(rows), column.arrow)
-        for column in latest.columns
-    ]
-    table = pa.Table.from_arrays(arrays, names=[column.name for column in latest.columns])
-    moved = list(raw)
-    packed = encode_rows(latest, table, rows.event_time.astype(np.int64), rows.created_time.astype(np.int64))
-    for place, row in zip(places, pieces(packed), strict=True):
-        moved[place] = bytes(row)
-    return moved
-
-
-def _row_name(view: str, key: "str | Sequence[str]") -> bytes:
-    return view.encode() + b"\0" + encode_key([key] if isinstance(key, str) else key)
+def _prefix(view: str) -> bytes:
+    return view.encode() + b"\0"
 
 
 def _view_name(view: str) -> bytes:
     return b"\0view\0" + view.encode()
 
 
+def _note_name(view: str) -> bytes:
+    return b"\0made of\0" + view.encode()
+
+
 def _schema_name(view: str, number: int) -> bytes:
     return b"\0schema\0" + view.encode() + b"\0" + number.to_bytes(8, "little")
-
-
-def _instant(time: datetime) -> int:
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

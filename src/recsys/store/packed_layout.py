@@ -98,6 +98,12 @@ class PackedSchema:
         """What rows carry to name their schema: 63 bits of the digest of the schema's text."""
         return int.from_bytes(hashlib.sha256(self.dump()).digest()[:8], "little") >> 1
 
+    @cached_property
+    def empty(self) -> bytes:
+        """What stands in for a row that is not there: no time is known, and every column is null."""
+        head = np.array([self.number, NO_TIME, NO_TIME], "<i8").tobytes().ljust(self.nulls_at, b"\0")
+        return head.ljust(self.ends_at, b"\xff").ljust(self.width, b"\0")
+
     def dump(self) -> bytes:
         """Write as JSON."""
         columns = [[column.name, column.kind] for column in self.columns]
