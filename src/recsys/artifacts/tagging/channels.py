@@ -49,7 +49,8 @@ def best_channel(
 def _readiness(counted: Responses) -> "np.ndarray":
     """(channels,) how readily all members respond there, over the mean; of few contacts it is drawn to 1."""
     expected = counted.contacts.sum(axis=0) * counted.whole
-    return (counted.responses.sum(axis=0) + SOURCE_WEIGHT) / (expected + SOURCE_WEIGHT)
+    readiness: np.ndarray = (counted.responses.sum(axis=0) + SOURCE_WEIGHT) / (expected + SOURCE_WEIGHT)
+    return readiness
 
 
 def _in_question(
@@ -59,5 +60,5 @@ def _in_question(
     sent = counted.contacts.sum(axis=0)
     due = counted.contacts.sum(axis=1)[:, None] * (sent / max(sent.sum(), 1.0))
     spoken_for = source.map(told).to_numpy(dtype=object)[:, None] == np.array(kinds, dtype=object)
-    open_to = (counted.contacts > 0) | (due < MISSED) & ((sent > 0) | spoken_for)
-    return open_to.astype(np.float64)
+    open_to: np.ndarray = (counted.contacts > 0) | (due < MISSED) & ((sent > 0) | spoken_for)
+    return np.where(open_to, 1.0, 0.0)

@@ -108,7 +108,8 @@ def lifts(counted: Responses, source: "pd.Series[str]", kinds: Sequence[str], to
         drawn[place] = (responses[of_source].sum(axis=0) + SOURCE_WEIGHT * before) / (
             expected[of_source].sum(axis=0) + SOURCE_WEIGHT
         )
-    return (responses + OWN_WEIGHT * drawn[code]) / (expected + OWN_WEIGHT)
+    told_of: np.ndarray = (responses + OWN_WEIGHT * drawn[code]) / (expected + OWN_WEIGHT)
+    return told_of
 
 
 def first_by(score: "np.ndarray", kinds: Sequence[str], advantage: float) -> "np.ndarray":

@@ -1,16 +1,22 @@
 """Writes tags and segments into the folder of a publication."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 
 from recsys.artifacts.tagging.catalogue import tags_of
 from recsys.artifacts.tagging.files import CATALOGUE, segment_file, tag_file
 from recsys.artifacts.tagging.spec import Kind, SegmentSpec, TagSpec
 from recsys.core.errors import ArtifactError
+
+kernels: Any = pa.compute
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,26 @@ def no_tags() -> Tagged:
     return Tagged(nobody, nobody, ())
 
 
-def write_traits(folder: Path, members: pd.DataFrame, tagged: Tagged) -> None:
+def write_traits(
+    folder: Path,
+    member_ids: "pa.ChunkedArray[Any]",
+    features: Mapping[str, "pa.ChunkedArray[Any] | None"],
+    tagged: Tagged,
+) -> None:
     """Write the columns that no other file holds, and the catalogue.
 
-    members: member_id and features, in the order of the publication's rows.
+    member_ids: in the order of the publication's rows. features: by name, texts with their values in the same order.
     `ArtifactError` when a segment's code is none of its values.
     """
-    ids = pd.Index(members["member_id"])
+    ids = pd.Index(member_ids.to_numpy())
     tags = tagged.tags.set_index("member_id").reindex(ids)
     segments = tagged.segments.set_index("member_id").reindex(ids)
-    specs = tags_of(set(members.columns), tags.columns, {spec.name for spec in tagged.specs})
+    specs = tags_of(set(features), tags.columns, {spec.name for spec in tagged.specs})
     told = []
     for place, spec in enumerate(specs):
         labels: list[str] = []
         if spec.kind is Kind.TEXT and spec.segment is None:
-            codes, labels = _coded(members[spec.feature] if spec.feature is not None else tags[spec.name])
+            codes, labels = _coded(features[spec.feature] if spec.feature is not None else tags[spec.name])
             _save(folder, tag_file(place), codes)
         elif _has_own_column(spec):
             _save(folder, tag_file(place), tags[spec.name].to_numpy(dtype=np.float64, na_value=np.nan))
@@ -65,11 +76,13 @@ def _has_own_column(spec: TagSpec) -> bool:
     return spec.kind is Kind.NUMBER and spec.feature is None and spec.segment is None
 
 
-def _coded(values: "pd.Series[str]") -> tuple["np.ndarray", list[str]]:
+def _coded(values: Any) -> tuple["np.ndarray", list[str]]:
     """Return (members,) places in the labels, which ascend; -1 = unknown."""
-    texts = values.map(str, na_action="ignore")
-    labels = sorted(texts.dropna().unique())
-    return pd.Index(labels, dtype=object).get_indexer(pd.Index(texts)).astype(np.int32), labels
+    texts = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([pa.array(values, from_pandas=True)])
+    texts = texts.cast(pa.string())
+    labels = sorted(map(str, texts.unique().drop_null().to_pylist()))
+    places = kernels.index_in(texts, value_set=pa.array(labels, pa.string())).combine_chunks()
+    return places.fill_null(-1).to_numpy().astype(np.int32), labels
 
 
 def _save(folder: Path, name: str, array: "np.ndarray") -> None:

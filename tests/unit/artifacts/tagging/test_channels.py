@@ -83,7 +83,7 @@ def drawn_contacts(true_best: "pd.Series[str]", rounds: int) -> tuple[pd.DataFra
 def raw_best(contacts: pd.DataFrame, answered: "np.ndarray") -> "pd.Series[str]":
     """The channel of the highest share of answers, as counted."""
     share = contacts.assign(answered=answered).groupby(["member_id", "channel"])["answered"].mean().unstack()
-    return share.idxmax(axis=1)
+    return share.idxmax(axis=1).astype(str)
 
 
 @pytest.mark.parametrize(("rounds", "least"), [(3, 0.7), (ROUNDS, 0.8)])
@@ -106,7 +106,7 @@ def test_who_was_not_contacted_is_taken_for_the_source_and_then_for_all(
     tmp_path: Path, true_best: "pd.Series[str]"
 ) -> None:
     contacts, answered = drawn_contacts(true_best, ROUNDS)
-    sources: dict[str, str | None] = {who: f"won by {best}" for who, best in true_best.items()}
+    sources: dict[str, str | None] = {str(who): f"won by {best}" for who, best in true_best.items()}
     strangers = {f"new, {name}": name for name in (*{*sources.values()}, None)}
     found = told(tmp_path, contacts, purchases(contacts, answered), {**sources, **strangers})
     for name in CHANNELS:
