@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from recsys.artifacts.publication_content import FACT_DAYS, Content
+from recsys.artifacts.publication_content import FACT_DAYS
 from recsys.artifacts.tagging.spec import SegmentSpec, SegmentValue
 from recsys.artifacts.tagging.write import Tagged
-from tests.publications import AS_OF, content
+from tests.publications import AS_OF, Made, content
 
 CATEGORIES, BRANDS, PRODUCTS = 60, 200, 5_000
 PURCHASES, EVENTS, CONTACTS = 20, 20, 3
@@ -24,7 +24,7 @@ SEGMENTS = {
 }
 
 
-def crowd(members: int, *, seed: int = 0) -> Content:
+def crowd(members: int, *, seed: int = 0) -> Made:
     """Draw a content; facts are skewed towards a half of the members and towards popular products."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"会员{n:07d}" for n in range(members)], dtype=object)

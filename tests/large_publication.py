@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from recsys.artifacts.publication_content import Content, Factors
-from tests.publications import AS_OF, content, member_id, product_id
+from recsys.artifacts.publication_content import Factors
+from tests.publications import AS_OF, Made, content, member_id, product_id
 
 MEMBERS, PRODUCTS, LISTED, CATEGORIES = 2500, 4000, 200, 120
 REASONS = ("due", "again", "in_category", "for_you")
 
 
-def large_content(*, seed: int = 0, members: int = MEMBERS) -> Content:
+def large_content(*, seed: int = 0, members: int = MEMBERS) -> Made:
     """Every member has a list of 200 products, of which a half were bought; 3 launches and 5 durable purchases each."""
     random = np.random.default_rng(seed)
     ids = [member_id(n) for n in range(members)]

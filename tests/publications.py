@@ -1,5 +1,6 @@
 """A small synthetic content to publish in tests: 40 members, 60 products in 6 categories."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -14,6 +15,24 @@ AS_OF = AsOf(date(2025, 3, 31), "Asia/Shanghai")
 MEMBERS, PRODUCTS, CATEGORIES = 40, 60, 6
 
 
+@dataclass(frozen=True)
+class Made(Content):
+    """A content all of whose tables are frames."""
+
+    members: pd.DataFrame
+    price_bands: pd.DataFrame
+    recommend: pd.DataFrame
+    discovery: pd.DataFrame
+    bought: pd.DataFrame
+    repurchase: pd.DataFrame
+    churn: pd.DataFrame
+    value: pd.DataFrame
+    new_product: pd.DataFrame
+    purchases: pd.DataFrame
+    events: pd.DataFrame
+    contacts: pd.DataFrame
+
+
 def product_id(n: int) -> str:
     return f"p{n:03d}"
 
@@ -26,7 +45,7 @@ def category(n: int) -> str:
     return f"category {n % CATEGORIES}"
 
 
-def content(*, seed: int = 0, version: str = "1") -> Content:
+def content(*, seed: int = 0, version: str = "1") -> Made:
     """Product n is in category n % 6 and the n+1-th most popular.
 
     p006 is out of stock, p007 was delisted on as_of, p008 launches a day later, p009 does not run out and was bought by
@@ -37,7 +56,7 @@ def content(*, seed: int = 0, version: str = "1") -> Content:
     """
     random = np.random.default_rng(seed)
     listed = [member_id(n) for n in range(MEMBERS - 2)]
-    return Content(
+    return Made(
         as_of=AS_OF,
         tables_digest=f"digest-{seed}",
         model_versions=dict.fromkeys(("churn", "value", "repurchase", "new_product", "recommend"), version),

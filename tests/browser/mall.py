@@ -9,13 +9,12 @@ from typing import Any
 from console.people import People
 from recsys.answers.overview import remember, standing
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Content
 from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.history import record
 from recsys.core.config import Home
 from recsys.store.database import database
 from recsys.store.keys import Key, Role, create_key
-from tests.publications import content
+from tests.publications import Made, content
 from training.gate import Gate
 from training.promote import promote
 from training.screen import Screen
@@ -65,7 +64,7 @@ def _publish(home: Home) -> None:
     record(home.tags, second, first, ())
 
 
-def _a_fortnight_before(now: Content) -> Content:
+def _a_fortnight_before(now: Made) -> Made:
     """Every third member was somewhere else a fortnight ago."""
     assert now.tagged is not None
     segments = now.tagged.segments.copy()

@@ -66,10 +66,12 @@ class Facts:
     formats: tuple[str, ...]
 
     @classmethod
-    def open(cls, folder: Path, names: Mapping[str, Any], *, as_of: int, members: int, products: int) -> Self:
+    def open(
+        cls, folder: Path, names: Mapping[str, Any], *, as_of: int, members: int, products: int, known: bool = False
+    ) -> Self:
         """Memory-map what `write_facts` wrote and hold it to its bounds.
 
-        names: what `write_facts` returned. as_of: number of the mall day.
+        names: what `write_facts` returned. as_of: number of the mall day. known: as of `open_rows`.
         """
         texts = {name: tuple(map(str, names[name])) for name in ("event_types", "campaigns", "channels", "formats")}
 
@@ -79,7 +81,7 @@ class Facts:
                 raise ArtifactError(folder / f"{name}_start.npy", "does not ascend")
             facts = int(start[-1])
             columns = {
-                column: open_rows(folder, f"{name}_{column}", facts, low=low, below=below)
+                column: open_rows(folder, f"{name}_{column}", facts, low=low, below=below, known=known)
                 for column, (low, below) in {"member": (0, members), **codes}.items()
             }
             columns |= {column: open_array(folder, f"{name}_{column}", (facts,)) for column in numbers}

@@ -1,87 +1,166 @@
 """Writes what members did of late as columns by day, which `recsys.artifacts.facts` reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from recsys.artifacts.publication_content import FACT_DAYS, Content
+from recsys.artifacts.publication_arrays import growing, save, starts
+from recsys.artifacts.publication_content import FACT_DAYS
+from recsys.artifacts.publication_places import Finite, Places, floats
+
+FACTS_AT_ONCE = 4_000_000
+"""About so many facts are sorted at once: those of some days."""
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the facts' ids stand: (ids,) sorted as the publication's rows are."""
+class _Layout:
+    """How facts of a kind are written: in the order of day, member and the columns.
 
-    members: "pd.Index[Any]"
-    products: "pd.Index[Any]"
-
-
-def write_facts(
-    content: Content, places: Places, save: Callable[[str, "np.ndarray"], None]
-) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """Save the facts of a content; return the names that codes stand for, and how many of each kind were left out.
-
-    Left out is what names an unknown member, a purchase of an unknown product, and what lies outside the days kept. An
-    event's product that is unknown is none.
+    codes: column -> (the content's column, kind of its ids); -1 = none. known: of these none is dropped.
+    numbers: columns as they are, by their type.
     """
-    purchases = _coded(content, places, content.purchases)
-    purchases = purchases[purchases["product"] >= 0]
-    events = _coded(content, places, content.events)
-    kinds, events["type"] = _names(events["type"])
-    contacts = _coded(content, places, content.contacts)
-    campaigns, contacts["campaign"] = _names(contacts["campaign_id"])
-    channels, contacts["channel"] = _names(contacts["channel"])
-    formats, contacts["format"] = _names(contacts["content_format"])
-    names = {"event_types": kinds, "campaigns": campaigns, "channels": channels, "formats": formats}
-    kept = {
-        "purchases": purchases[["day", "member", "product", "hour", "quantity", "amount"]],
-        "events": events[["day", "member", "type", "product", "hour"]],
-        "contacts": contacts[["day", "member", "campaign", "channel", "format"]],
-    }
-    for name, facts in kept.items():
-        _save(name, facts, content.as_of.number - FACT_DAYS, save)
-    given = {"purchases": content.purchases, "events": content.events, "contacts": content.contacts}
-    return names, {name: len(frame) - len(kept[name]) for name, frame in given.items()}
+
+    frame: str
+    codes: Mapping[str, tuple[str, str]]
+    numbers: Mapping[str, Any]
+    order: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    small: tuple[str, ...] = ()
+
+    @property
+    def dtypes(self) -> dict[str, Any]:
+        codes = {name: np.int8 if name in self.small else np.int32 for name in self.codes}
+        return {"member": np.int32, **{name: {**codes, **self.numbers}[name] for name in self.order}}
+
+    @property
+    def sql(self) -> str:
+        places = "".join(f", coalesce(p_{name}.row, -1) AS {name}" for name in self.codes)
+        joins = "".join(
+            f" LEFT JOIN place_{kind} AS p_{name} ON p_{name}.id = CAST(rows.{column} AS VARCHAR)"
+            for name, (column, kind) in self.codes.items()
+        )
+        numbers = "".join(f", CAST(rows.{name} AS DOUBLE) AS {name}" for name in self.numbers)
+        return (
+            f"SELECT CAST(rows.day AS DOUBLE) AS day, coalesce(m.row, -1) AS member{places}{numbers} FROM rows "
+            f"LEFT JOIN place_member AS m ON m.id = CAST(rows.member_id AS VARCHAR){joins} "
+            f"WHERE rows.day >= $low AND rows.day < $high ORDER BY day, member, {', '.join(self.order)}"
+        )
 
 
-def _coded(content: Content, places: Places, frame: pd.DataFrame) -> pd.DataFrame:
-    """Give facts their member and product rows, -1 = none, and leave out those without a member or a day kept."""
-    coded = frame.assign(member=_rows(places.members, frame["member_id"]))
-    if "product_id" in frame:
-        coded = coded.assign(product=_rows(places.products, frame["product_id"]))
-    first, end = content.as_of.number - FACT_DAYS, content.as_of.number
-    day = coded["day"]
-    return coded[(coded["member"] >= 0) & (day >= first) & (day < end)].copy()
+HOUR = {"hour": np.int8}
+PURCHASES = _Layout(
+    "purchases",
+    {"product": ("product_id", "product")},
+    {**HOUR, "quantity": np.float32, "amount": np.float32},
+    ("product", "hour", "quantity", "amount"),
+    known=("product",),
+)
+EVENTS = _Layout(
+    "events",
+    {"type": ("type", "event_type"), "product": ("product_id", "product")},
+    HOUR,
+    ("type", "product", "hour"),
+    small=("type",),
+)
+CONTACTS = _Layout(
+    "contacts",
+    {
+        "campaign": ("campaign_id", "campaign"),
+        "channel": ("channel", "channel"),
+        "format": ("content_format", "format"),
+    },
+    {},
+    ("campaign", "channel", "format"),
+)
+NAMES = {
+    "event_types": ("events", "type", "event_type"),
+    "campaigns": ("contacts", "campaign_id", "campaign"),
+    "channels": ("contacts", "channel", "channel"),
+    "formats": ("contacts", "content_format", "format"),
+}
 
 
-def _rows(index: "pd.Index[Any]", ids: "pd.Series[Any]") -> "np.ndarray":
-    """Return the row of each id, -1 for none; each distinct id is looked up once."""
-    codes, distinct = pd.factorize(ids)
-    rows = np.append(index.get_indexer(pd.Index(distinct).astype(object)), -1)
-    return np.asarray(rows[codes], dtype=np.int32)
+def write_facts(folder: Path, places: Places) -> dict[str, list[str]]:
+    """Write the facts of a content; return the names that codes stand for.
+
+    Left out, and counted as dropped, is what names an unknown member, a purchase of an unknown product, and what lies
+    outside the days kept. An event's product that is unknown is none.
+    """
+    names = {}
+    for told, (frame, column, kind) in NAMES.items():
+        found = _names(places, frame, column)
+        names[told] = found
+        places = places.also(kind, np.array(found, dtype=object))
+    for layout in (PURCHASES, EVENTS, CONTACTS):
+        _write(folder, places, layout)
+    return names
 
 
-def _names(texts: "pd.Series[Any]") -> tuple[list[str], "np.ndarray"]:
-    """Return the distinct texts, sorted, and the place of each, -1 = unknown."""
-    codes, distinct = pd.factorize(texts)
-    names = [str(name) for name in distinct]
-    order = np.argsort(np.array(names, dtype=object), kind="stable")
-    place = np.empty(len(names) + 1, dtype=np.int32)
-    place[order] = np.arange(len(names), dtype=np.int32)
-    place[-1] = -1
-    return [names[at] for at in order.tolist()], place[codes]
+def _names(places: Places, frame: str, column: str) -> list[str]:
+    """Return the distinct texts of a column in the facts that are kept, ascending."""
+    low, high = _days(places)
+    sql = (
+        f"SELECT DISTINCT CAST(rows.{column} AS VARCHAR) AS text FROM rows "
+        "SEMI JOIN place_member AS m ON m.id = CAST(rows.member_id AS VARCHAR) "
+        f"WHERE rows.{column} IS NOT NULL AND rows.day >= $low AND rows.day < $high"
+    )
+    parts = places.read(frame, sql, low=low, high=high)
+    return sorted(str(text) for batch in parts for text in batch.column(0).to_pylist())
 
 
-_TYPES: Mapping[str, Any] = {"quantity": np.float32, "amount": np.float32, "hour": np.int8, "type": np.int8}
+def _days(places: Places) -> tuple[int, int]:
+    """Return the first day kept and the one after the last."""
+    day = places.content.as_of.number
+    return day - FACT_DAYS, day
 
 
-def _save(name: str, facts: pd.DataFrame, first: int, save: Callable[[str, "np.ndarray"], None]) -> None:
-    columns = {name: facts[name].to_numpy(dtype=_TYPES.get(name, np.int32)) for name in map(str, facts)}
-    order = np.lexsort(tuple(reversed(list(columns.values()))))
-    days = columns.pop("day")
-    counts = np.bincount(days - first, minlength=FACT_DAYS)
-    save(f"{name}_start", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
-    for column, values in columns.items():
-        save(f"{name}_{column}", values[order])
+def _write(folder: Path, places: Places, layout: _Layout) -> None:
+    first, _ = _days(places)
+    counts, read = np.zeros(FACT_DAYS, dtype=np.int64), 0
+    files = {f"{layout.frame}_{name}": kind for name, kind in layout.dtypes.items()}
+    finite = Finite(places, layout.frame)
+    with growing(folder, files) as arrays:
+        for batch in _by_day(places, layout):
+            read += batch.num_rows
+            numbers = {name: floats(batch, name) for name in ("day", *layout.numbers)}
+            if not finite.look(numbers):
+                continue
+            columns = {name: batch.column(name).to_numpy() for name in ("member", *layout.codes)}
+            known = columns["member"] >= 0
+            for name in layout.known:
+                known &= columns[name] >= 0
+            counts += np.bincount(numbers.pop("day")[known].astype(np.int64) - first, minlength=FACT_DAYS)
+            for name, values in (columns | numbers).items():
+                arrays[f"{layout.frame}_{name}"].append(values[known])
+    read += _outside(places, layout, finite)
+    finite.hold()
+    save(folder, f"{layout.frame}_start", starts(counts))
+    places.dropped[layout.frame] = read - int(counts.sum())
+
+
+def _by_day(places: Places, layout: _Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the facts of the days kept in their order, some days after the other, so that few are sorted at once."""
+    low, high = _days(places)
+    rows = places.sources.rows(layout.frame)
+    edges = np.unique(np.linspace(low, high, 2 + rows // FACTS_AT_ONCE).astype(np.int64)).tolist()
+    for start, end in pairwise(edges):
+        yield from places.read(layout.frame, layout.sql, low=start, high=end)
+
+
+def _outside(places: Places, layout: _Layout, finite: Finite) -> int:
+    """Return how many facts lie outside the days kept, and look at their numbers too."""
+    low, high = _days(places)
+    numbers = "".join(f", CAST({name} AS DOUBLE) AS {name}" for name in layout.numbers)
+    away = "day < $low OR day >= $high OR day IS NULL OR isnan(CAST(day AS DOUBLE))"
+    rows = 0
+    for batch in places.read(
+        layout.frame, f"SELECT CAST(day AS DOUBLE) AS day{numbers} FROM rows WHERE {away}", low=low, high=high
+    ):
+        finite.look({name: floats(batch, name) for name in ("day", *layout.numbers)})
+        rows += batch.num_rows
+    return rows

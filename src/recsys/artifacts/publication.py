@@ -26,9 +26,10 @@ from recsys.artifacts.publication_files import (
     VALUE_NUMBERS,
     id_key,
 )
+from recsys.artifacts.publication_seal import Seal, remember, verified
 from recsys.artifacts.tagging.columns import SegmentColumn, TagColumn, Traits
 from recsys.core.errors import ArtifactError, ConfigError, MissingError
-from recsys.core.folders import current, read_manifest
+from recsys.core.folders import current
 from recsys.core.time import AsOf
 
 
@@ -115,14 +116,20 @@ class Publication:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open a folder of `write_publication`; `ArtifactError` on anything broken, digests first."""
-        manifest = read_manifest(folder)
-        if manifest.get("format") != FORMAT:
-            raise ArtifactError(folder, f"has the format {manifest.get('format')}; this version reads {FORMAT}")
+        """Open a folder of `write_publication`; `ArtifactError` on anything broken, digests first.
+
+        Whoever opens it first reads all of it; for files that nobody touched since, that is remembered.
+        """
+        seal = verified(folder)
+        found = seal.manifest.get("format")
+        if found != FORMAT:
+            raise ArtifactError(folder, f"has the format {found}; this version reads {FORMAT}")
         try:
-            return cls(**_open_parts(folder, manifest))
+            opened = cls(**_open_parts(seal))
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise ArtifactError(folder, f"has a manifest that lacks or spoils {error}") from error
+        remember(seal)
+        return opened
 
     @classmethod
     def open_current(cls, root: Path) -> Self:
@@ -218,7 +225,8 @@ def known(number: float) -> float | None:
     return number if isfinite(number) else None
 
 
-def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def _open_parts(seal: Seal) -> dict[str, Any]:
+    folder, manifest = seal.folder, seal.manifest
     if tuple(manifest["reasons"]) != REASONS:
         raise ArtifactError(folder, "has reasons that this version does not know")
     if tuple(manifest["tags"]) != _TAGS:
@@ -241,10 +249,10 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
     def pairs(name: str, columns: tuple[str, ...], *, other: str, groups: int) -> Ragged:
         others = len(categories) if other == "category" else p
-        return Ragged.open(folder, name, other=other, columns=columns, groups=groups, others=others)
+        return Ragged.open(folder, name, other=other, columns=columns, groups=groups, others=others, known=seal.known)
 
     repurchase = pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m)
-    nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories))
+    nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories), known=seal.known)
     recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
     discovery = pairs("discovery", ("score",), other="product", groups=m)
     member_numbers = open_array(folder, "member_numbers", (m, len(features)))
@@ -275,20 +283,22 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "popular": open_rows(folder, "popular", p, below=p),
         "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
         "recommend": recommend,
-        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(REASONS)),
+        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(REASONS), known=seal.known),
         "discovery": discovery,
-        "discovery_reasons": open_rows(folder, "discovery_reason", len(discovery.other), below=len(REASONS)),
+        "discovery_reasons": open_rows(
+            folder, "discovery_reason", len(discovery.other), below=len(REASONS), known=seal.known
+        ),
         "bought": pairs("bought", ("days_since",), other="product", groups=m),
         "new_product": pairs("new_product", ("score",), other="product", groups=m),
         "repurchase": repurchase,
         "repurchase_next": nexts,
         "similar": pairs("similar", ("score",), other="product", groups=p),
         "together": pairs("together", ("score",), other="product", groups=p),
-        "facts": Facts.open(folder, manifest["facts"], as_of=as_of.number, members=m, products=p),
+        "facts": Facts.open(folder, manifest["facts"], as_of=as_of.number, members=m, products=p, known=seal.known),
         "churn": open_array(folder, "churn_score", (m,)),
         "churn_quantiles": open_array(folder, "churn_quantiles", (CHURN_QUANTILES,)),
         "churn_base": nan if manifest["churn_base"] is None else float(manifest["churn_base"]),
-        "churn_why": _whys(folder, m),
+        "churn_why": _whys(seal, m),
         "churn_why_share": open_array(folder, "churn_why_share", (m, CHURN_REASONS)),
         "value": {name: open_array(folder, f"value_{name}", (m,)) for name in VALUE_NUMBERS},
         "member_factors": open_array(folder, "member_factors", (m, factors)) if factors else None,
@@ -297,6 +307,8 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _whys(folder: Path, members: int) -> "np.ndarray":
-    codes = open_rows(folder, "churn_why", members * CHURN_REASONS, low=-1, below=len(_CHURN_REASONS))
+def _whys(seal: Seal, members: int) -> "np.ndarray":
+    codes = open_rows(
+        seal.folder, "churn_why", members * CHURN_REASONS, low=-1, below=len(_CHURN_REASONS), known=seal.known
+    )
     return codes.reshape(members, CHURN_REASONS)

@@ -33,10 +33,10 @@ def open_array(folder: Path, name: str, shape: tuple[int | None, ...], *, kind: 
     return array
 
 
-def open_rows(folder: Path, name: str, n: int | None, *, low: int = 0, below: int) -> "np.ndarray":
-    """Memory-map (n,) row numbers or codes and hold them to [low, below)."""
+def open_rows(folder: Path, name: str, n: int | None, *, low: int = 0, below: int, known: bool = False) -> "np.ndarray":
+    """Memory-map (n,) row numbers or codes and hold them to [low, below); known: they were, and nothing is read."""
     rows = open_array(folder, name, (n,), kind="i")
-    if len(rows) and (rows.min() < low or rows.max() >= below):
+    if not known and len(rows) and (rows.min() < low or rows.max() >= below):
         raise ArtifactError(folder / f"{name}.npy", "names rows that are not there")
     return rows
 
@@ -117,13 +117,23 @@ class Ragged:
     columns: Mapping[str, "np.ndarray"]
 
     @classmethod
-    def open(cls, folder: Path, name: str, *, other: str, columns: tuple[str, ...], groups: int, others: int) -> Self:
-        """Memory-map a group of files and hold starts and row numbers to their bounds."""
+    def open(
+        cls,
+        folder: Path,
+        name: str,
+        *,
+        other: str,
+        columns: tuple[str, ...],
+        groups: int,
+        others: int,
+        known: bool = False,
+    ) -> Self:
+        """Memory-map a group of files and hold starts and row numbers to their bounds; known: as of `open_rows`."""
         start = open_array(folder, f"{name}_start", (groups + 1,), kind="i")
         pairs = int(start[-1])
-        if start[0] != 0 or (np.diff(start) < 0).any():
+        if not known and (start[0] != 0 or (np.diff(start) < 0).any()):
             raise ArtifactError(folder / f"{name}_start.npy", "does not ascend")
-        second = open_rows(folder, f"{name}_{other}", pairs, below=others)
+        second = open_rows(folder, f"{name}_{other}", pairs, below=others, known=known)
         return cls(start, second, {column: open_array(folder, f"{name}_{column}", (pairs,)) for column in columns})
 
     def span(self, row: int) -> slice:

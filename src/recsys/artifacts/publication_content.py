@@ -1,4 +1,4 @@
-"""What a Publication is made from: plain frames, one a kind of answer, which `write_publication` seals."""
+"""What a Publication is made from: plain tables, one a kind of answer, which `write_publication` seals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from recsys.artifacts.publication_source import Table
     from recsys.artifacts.tagging.write import Tagged
 
 
@@ -197,20 +198,20 @@ class Content:
     tables_digest: str
     model_versions: Mapping[str, str]
     horizons: Mapping[str, int]
-    members: "pd.DataFrame"
+    members: "Table"
     products: "pd.DataFrame"
-    price_bands: "pd.DataFrame"
-    recommend: "pd.DataFrame"
-    discovery: "pd.DataFrame"
-    bought: "pd.DataFrame"
-    repurchase: "pd.DataFrame"
-    churn: "pd.DataFrame"
-    value: "pd.DataFrame"
-    new_product: "pd.DataFrame"
+    price_bands: "Table"
+    recommend: "Table"
+    discovery: "Table"
+    bought: "Table"
+    repurchase: "Table"
+    churn: "Table"
+    value: "Table"
+    new_product: "Table"
     neighbours: "pd.DataFrame"
-    purchases: "pd.DataFrame"
-    events: "pd.DataFrame"
-    contacts: "pd.DataFrame"
+    purchases: "Table"
+    events: "Table"
+    contacts: "Table"
     factors: Factors | None
     opted_out: tuple[str, ...]
     tagged: "Tagged | None" = None

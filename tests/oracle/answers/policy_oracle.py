@@ -11,9 +11,9 @@ import numpy as np
 
 from recsys.answers.ask import Ask
 from recsys.answers.policy import Boost, Dated, Placements, Policy
-from recsys.artifacts.publication_content import Content
 from recsys.artifacts.publication_files import id_key
 from recsys.store.live import NOTHING, Doings
+from tests.publications import Made
 
 Choice = tuple[str, str]
 """Product id, source."""
@@ -22,7 +22,7 @@ Choice = tuple[str, str]
 class Shop:
     """A content, by id. order: product ids as the publication keeps them, which settles ties."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Made) -> None:
         self.content = content
         products: Any = content.products.set_index("product_id").to_dict("index")
         self.products: dict[str, dict[str, Any]] = products

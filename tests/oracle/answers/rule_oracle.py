@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recsys.artifacts.publication_content import Content, Tag
+from recsys.artifacts.publication_content import Tag
+from tests.publications import Made
 
 Data = dict[str, Any]
 Row = dict[str, Any]
@@ -27,7 +28,7 @@ def plain(row: Mapping[Hashable, Any]) -> Row:
 class RuleOracle:
     """order: member ids as the publication has them, by which ties at the edge of a top share are settled."""
 
-    content: Content
+    content: Made
     order: list[str]
 
     def takes(self, rule: Data) -> set[str]:

@@ -14,10 +14,10 @@ from recsys.answers.audience.evaluate import members
 from recsys.answers.audience.parse import parse_rule
 from recsys.answers.audience.rule import to_data
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import FACT_DAYS, Content
+from recsys.artifacts.publication_content import FACT_DAYS
 from recsys.artifacts.publication_write import write_publication
 from tests.oracle.answers.rule_oracle import RuleOracle
-from tests.publications import AS_OF, MEMBERS, PRODUCTS, category, content, member_id, product_id
+from tests.publications import AS_OF, MEMBERS, PRODUCTS, Made, category, content, member_id, product_id
 
 Data = dict[str, Any]
 DAYS = (1, 2, 7, 14, 90, FACT_DAYS)
@@ -25,7 +25,7 @@ CHANNELS, CAMPAIGNS, FORMATS = ("短信", "企业微信"), ("春季", "秋季", 
 TYPES = ("view", "search", "cart")
 
 
-def random_shop(seed: int) -> Content:
+def random_shop(seed: int) -> Made:
     """The synthetic content with facts by chance, many of them on the edges of windows."""
     rng = np.random.default_rng(seed)
 

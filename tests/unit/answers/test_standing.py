@@ -13,18 +13,17 @@ from recsys.answers.shapes import Standing
 from recsys.answers.timeline import Kind, timeline
 from recsys.answers.vocabulary import find_products, vocabulary
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Content
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.time import EPOCH
 from recsys.store.live import NOTHING, Doings, Touch
-from tests.publications import AS_OF, CATEGORIES, MEMBERS, PRODUCTS, category, content, member_id, product_id
+from tests.publications import AS_OF, CATEGORIES, MEMBERS, PRODUCTS, Made, category, content, member_id, product_id
 
 OUT = member_id(MEMBERS - 1)
 ALL = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def made() -> Content:
+def made() -> Made:
     whole = content()
     tags = whole.members["tags"].tolist()
     tags[2] = ["high_churn_risk", "due_this_week"]
@@ -33,7 +32,7 @@ def made() -> Content:
 
 
 @pytest.fixture(scope="module")
-def publication(made: Content, tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publication(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Publication:
     return Publication.open(write_publication(tmp_path_factory.mktemp("publications"), made))
 
 
@@ -42,7 +41,7 @@ def known(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class TestOverview:
-    def test_it_counts_what_was_published(self, made: Content, publication: Publication) -> None:
+    def test_it_counts_what_was_published(self, made: Made, publication: Publication) -> None:
         now = standing(publication)
         assert (now.members, now.opted_out) == (MEMBERS - 1, 1)
         assert now.active == len(known(made.churn))
@@ -56,9 +55,7 @@ class TestOverview:
         lasting = lasting[~(lasting["need_ends_day"] <= AS_OF.number)]
         assert now.purchases_this_week == pytest.approx(lasting["p7"].sum())
 
-    def test_weeks_end_the_day_before_as_of_and_are_counted_whole(
-        self, made: Content, publication: Publication
-    ) -> None:
+    def test_weeks_end_the_day_before_as_of_and_are_counted_whole(self, made: Made, publication: Publication) -> None:
         bought = known(made.purchases)
         found = {week.first_day: week for week in weeks(publication)}
         for back in range(1, WEEKS + 1):
@@ -89,7 +86,7 @@ class TestOverview:
 
 
 class TestTimeline:
-    def test_it_tells_all_that_is_known_newest_first(self, made: Content, publication: Publication) -> None:
+    def test_it_tells_all_that_is_known_newest_first(self, made: Made, publication: Publication) -> None:
         who = member_id(12)
         told = timeline(publication, who, lambda: NOTHING, limit=ALL)
         counts = {kind: sum(one.kind is kind for one in told.entries) for kind in Kind}
@@ -102,7 +99,7 @@ class TestTimeline:
         assert newest.entries == told.entries[:3]
         assert newest.total == told.total
 
-    def test_days_of_purchase_add_up(self, made: Content, publication: Publication) -> None:
+    def test_days_of_purchase_add_up(self, made: Made, publication: Publication) -> None:
         own = made.purchases[made.purchases["member_id"] == member_id(12)]
         days = timeline(publication, member_id(12), lambda: NOTHING, limit=1).purchase_days
         assert sum(day.money for day in days) == pytest.approx(own["amount"].sum(), rel=1e-5)

@@ -7,10 +7,10 @@ import pytest
 
 from recsys.artifacts.facts import DayFacts
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import FACT_DAYS, Content
+from recsys.artifacts.publication_content import FACT_DAYS
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError
-from tests.publications import AS_OF, MEMBERS, content, member_id, product_id
+from tests.publications import AS_OF, MEMBERS, Made, content, member_id, product_id
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_members_own_facts_come_oldest_first(publication: Publication) -> None
     assert not len(facts.of_member(nobody))
 
 
-def with_purchases(rows: list[tuple[int, str, str]]) -> Content:
+def with_purchases(rows: list[tuple[int, str, str]]) -> Made:
     frame = pd.DataFrame(rows, columns=["day", "member_id", "product_id"])
     return dataclasses.replace(content(), purchases=frame.assign(quantity=1.0, amount=1.0, hour=0))
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import COLUMNS, FINITE, Content, Reason, Tag
+from recsys.artifacts.publication_content import COLUMNS, FINITE, Reason, Tag
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import MANIFEST, current, file_digest
-from tests.publications import AS_OF, MEMBERS, category, content, member_id, product_id
+from tests.publications import AS_OF, MEMBERS, Made, category, content, member_id, product_id
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_tag_nobody_has_words_for_is_refused(tmp_path: Path) -> None:
 def test_a_content_of_nothing_can_be_published(tmp_path: Path) -> None:
     made = content()
     frames = {name: getattr(made, name).iloc[:0] for name in COLUMNS}
-    empty: Content = dataclasses.replace(made, factors=None, opted_out=(), **frames)
+    empty: Made = dataclasses.replace(made, factors=None, opted_out=(), **frames)
     publication = Publication.open(write_publication(tmp_path, empty))
     assert len(publication.members) == len(publication.products) == 0
     assert publication.members.row("x") is None

@@ -10,10 +10,9 @@ from recsys.answers.audience.evaluate import members
 from recsys.answers.audience.parse import parse_rule
 from recsys.answers.errors import UnknownError
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Content
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import RequestError
-from tests.publications import AS_OF, MEMBERS, content, member_id, product_id
+from tests.publications import AS_OF, MEMBERS, Made, content, member_id, product_id
 
 
 def taken(publication: Publication, data: dict[str, Any]) -> set[str]:
@@ -129,7 +128,7 @@ def test_what_is_not_there_is_told_with_its_node(
     assert caught.value.fields["field"] == field
 
 
-def empty() -> Content:
+def empty() -> Made:
     """A shop in which nobody did anything, and a member whose id is no plain word."""
     made = content()
     lists = ("recommend", "discovery", "bought", "repurchase", "churn", "value", "new_product")

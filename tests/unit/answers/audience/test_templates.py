@@ -16,12 +16,11 @@ from recsys.answers.audience.spec import parse_spec
 from recsys.answers.audience.templates import TEMPLATES, cards
 from recsys.answers.errors import UnknownError
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Content
 from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.spec import SegmentSpec, SegmentValue
 from recsys.artifacts.tagging.write import Tagged
 from recsys.core.errors import RequestError
-from tests.publications import AS_OF, MEMBERS, category, content, member_id, product_id
+from tests.publications import AS_OF, MEMBERS, Made, category, content, member_id, product_id
 
 BANDS = ("enthusiast", "sensitive", "neutral", "indifferent")
 CHANNELS = ("App", "门店", "other")
@@ -32,7 +31,7 @@ def cut_so(name: str, codes: tuple[str, ...]) -> SegmentSpec:
     return SegmentSpec(name, name, name, "", "", values, {}, AS_OF.number)
 
 
-def marketed() -> Content:
+def marketed() -> Made:
     """The synthetic content with the segments that offers are made by: the band of member n is n % 4, of the last none.
 
     Member n prefers the App when n is even; else no channel in particular, and most lines are from the store. Every

@@ -1,0 +1,119 @@
+"""Where the rows of a publication come from: frames, or queries whose rows are never all in memory."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from recsys.data.engine import connect, quoted
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are handed on at once."""
+
+MEMORY = "2GB"
+"""What a query may hold in memory; what it needs beyond that is on disk meanwhile."""
+
+TEXT_OR_LIST = ("VARCHAR", "ENUM", "MAP", "STRUCT", '"NULL"')
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows that are computed whenever they are read.
+
+    connect: opens a connection that knows what `sql` names.
+    sql: a SELECT; given: its named parameters.
+    rows: about how many there are at most, None = unknown; long tables are read in parts where that is possible.
+    """
+
+    connect: Callable[[], duckdb.DuckDBPyConnection]
+    sql: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    rows: int | None = None
+
+
+Table = pd.DataFrame | Query
+
+
+class Sources:
+    """The tables of a content by name, with the connections that read them; to be closed.
+
+    spill: a folder for what DuckDB sorts and has no memory for.
+    """
+
+    def __init__(self, tables: Mapping[str, Table], spill: Path) -> None:
+        self._spill = spill
+        self._frames = self._settled(connect())
+        self._opened: list[tuple[Callable[[], duckdb.DuckDBPyConnection], duckdb.DuckDBPyConnection]] = []
+        self._queries = {name: self._query(name, table) for name, table in tables.items()}
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in (self._frames, *(connection for _, connection in self._opened)):
+            connection.close()
+
+    def columns(self, name: str) -> dict[str, str]:
+        """Return the names and DuckDB types of a table's columns."""
+        query = self._queries[name]
+        relation = self._connection(query).sql(query.sql, params=dict(query.given))
+        return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    def rows(self, name: str) -> int:
+        """Return about how many rows a table has at most, 0 = unknown."""
+        return self._queries[name].rows or 0
+
+    def read(
+        self, name: str, sql: str, *, beside: Mapping[str, pa.Table], given: Mapping[str, Any]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield what a SELECT over the relation `rows`, a table's, and over the tables beside gives.
+
+        given: named parameters. One reading of a table must end before the next begins.
+        """
+        query = self._queries[name]
+        connection = self._connection(query)
+        whole = f"WITH rows AS ({query.sql}) {sql}"
+        wanted = {key: value for key, value in {**query.given, **given}.items() if f"${key}" in whole}
+        for kind, table in beside.items():
+            if f"{kind} " in sql:
+                connection.register(kind, table)
+        yield from connection.sql(whole, params=wanted).to_arrow_reader(ROWS_AT_ONCE)
+
+    def _query(self, name: str, table: Table) -> Query:
+        """Look at a frame as a query. Mappings become JSON, in the order of their keys; NaN and None are null."""
+        if isinstance(table, Query):
+            return table
+        columns = {str(column): _plain(table[column]) for column in table}
+        self._frames.register(f"frame_{name}", pa.table(columns))
+        return Query(lambda: self._frames, f"SELECT * FROM frame_{name}", rows=len(table))
+
+    def _connection(self, query: Query) -> duckdb.DuckDBPyConnection:
+        """Return the connection of a query, the same for all queries that open it alike."""
+        for known, connection in self._opened:
+            if known == query.connect:
+                return connection
+        connection = query.connect()
+        if connection is not self._frames:
+            self._opened.append((query.connect, self._settled(connection)))
+        return connection
+
+    def _settled(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        connection.execute(f"SET temp_directory = {quoted(str(self._spill))}")
+        return connection
+
+
+def is_number(kind: str) -> bool:
+    """Tell whether a DuckDB type is one of numbers."""
+    return not kind.startswith(TEXT_OR_LIST) and not kind.endswith("[]")
+
+
+def _plain(column: "pd.Series[Any]") -> Any:
+    known = column.dropna()
+    if column.dtype == object and len(known) and isinstance(known.iloc[0], dict):
+        texts = [json.dumps(one, ensure_ascii=False, sort_keys=True) if one else None for one in column]
+        return pa.array(texts, pa.string())
+    return pa.array(column, from_pandas=True)
