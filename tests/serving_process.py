@@ -48,9 +48,18 @@ def serving(
 
 @contextlib.contextmanager
 def running(
-    arguments: Sequence[str], environment: Mapping[str, str], working_folder: Path, url: str, ready: str
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    working_folder: Path,
+    url: str,
+    ready: str,
+    *,
+    within: float = READY_WITHIN,
 ) -> Iterator[Running]:
-    """Run a server until the block ends, which begins when its `ready` path answers with any status below 500."""
+    """Run a server until the block ends, which begins when its `ready` path answers with any status below 500.
+
+    within: seconds that it has for that.
+    """
     log = working_folder / "serve.log"
     started = time.perf_counter()
     with log.open("wb") as output:
@@ -63,7 +72,7 @@ def running(
             start_new_session=True,
         )
     try:
-        _wait(url + ready, process, log)
+        _wait(url + ready, process, log, within)
         yield Running(url, log, time.perf_counter() - started, process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -87,8 +96,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path, within: float) -> None:
+    deadline = time.monotonic() + within
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(address, timeout=2).status_code < 500:

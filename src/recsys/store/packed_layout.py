@@ -177,8 +177,8 @@ def pieces(rows: ArrowArray) -> list[memoryview]:
 
 def micros(column: ArrowArray) -> np.ndarray:
     """(n,) int64 microseconds of a timestamp column; null becomes `NO_TIME`."""
-    whole = _flat(column.cast(pa.timestamp("us", column.type.tz), safe=False)).cast(pa.int64())
-    return np.asarray(whole.fill_null(NO_TIME).to_numpy(zero_copy_only=False), np.int64)
+    whole = _cast(_flat(column.cast(pa.timestamp("us", column.type.tz), safe=False)), pa.int64())
+    return np.asarray(_filled(whole, NO_TIME).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _kind(field: Any) -> str:
@@ -197,13 +197,23 @@ def _kind(field: Any) -> str:
 
 def _cells(column: PackedColumn, values: ArrowArray) -> np.ndarray:
     if column.kind == "float":
-        floats = _flat(values.cast(pa.float64())).to_numpy(zero_copy_only=False)
+        floats = _cast(_flat(values), pa.float64()).to_numpy(zero_copy_only=False)
         return np.ascontiguousarray(floats, np.float64).view(np.int64)
-    return np.asarray(_flat(values.cast(pa.int64())).fill_null(0).to_numpy(zero_copy_only=False))
+    return np.asarray(_filled(_cast(_flat(values), pa.int64()), 0).to_numpy(zero_copy_only=False))
 
 
 def _flat(column: ArrowArray) -> Any:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _cast(values: ArrowArray, kind: pa.DataType) -> Any:
+    return values if values.type == kind else values.cast(kind)
+
+
+def _filled(values: ArrowArray, instead: int) -> Any:
+    return values.fill_null(instead) if values.null_count else values
 
 
 def _join(parts: Sequence[bytes]) -> bytes:

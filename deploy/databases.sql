@@ -1,0 +1,2 @@
+CREATE DATABASE feast;
+CREATE DATABASE mlflow;

@@ -1,0 +1,274 @@
+"""The online store at scale: each figure beside the least that it could take in the same run.
+
+    python -m tests.benchmarks.scale_online --members 1000000 --features 40
+
+Times are medians of repeats, of the work and of its limit by turns.
+"""
+
+import argparse
+import gc
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from redis import Redis
+
+from recsys.store.online import Place, RowReader, row_reader, row_store
+from recsys.store.packed_layout import PackedSchema
+from tests.benchmarks.machine import machine
+from tests.benchmarks.scale_online_feast import Door, feast_door
+from tests.benchmarks.scale_online_fresh import fresh_row
+from tests.redis_server import redis_server
+
+DAY = datetime(2025, 3, 1, tzinfo=UTC)
+VIEW = "member"
+SIZES = (1, 100, 500)
+READS = 400
+NULLS = 0.05
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table. limit, ratio: None where there is none; goal: what the ratio or figure should not pass."""
+
+    what: str
+    found: str
+    limit: str = ""
+    ratio: float | None = None
+    goal: str = ""
+
+    def __str__(self) -> str:
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return f"| {self.what} | {self.found} | {self.limit} | {ratio} | {self.goal} |"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The rows to put online. file: parquet; matrix: the same numbers as an array file, rows in the file's order."""
+
+    members: int
+    features: int
+    file: Path
+    matrix: Path
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the members, in the file's order."""
+        return [f"m{number:08d}" for number in range(self.members)]
+
+    def at(self, day: int) -> pa.Table:
+        """Read the file with other event times, as another day's snapshot would have them."""
+        table = pq.read_table(self.file)
+        times = pa.array(
+            np.full(self.members, np.datetime64(DAY.replace(tzinfo=None), "us") + np.timedelta64(day, "D"))
+        )
+        return table.set_column(table.column_names.index("at"), "at", times)
+
+
+def make_shop(folder: Path, members: int, features: int) -> Shop:
+    """Write members with numbers, some of them null, and times."""
+    rng = np.random.default_rng(0)
+    shop = Shop(members, features, folder / "members.parquet", folder / "matrix.bin")
+    numbers = rng.random((members, features))
+    numbers.tofile(shop.matrix)
+    columns: dict[str, Any] = {"member_id": pa.array(shop.names)}
+    for place in range(features):
+        columns[f"f{place}"] = pa.array(numbers[:, place], mask=rng.random(members) < NULLS)
+    for name in ("at", "made"):
+        columns[name] = pa.array(np.full(members, np.datetime64(DAY.replace(tzinfo=None), "us")))
+    pq.write_table(pa.table(columns), shop.file, row_group_size=131_072)
+    return shop
+
+
+def put(place: Place, table: pa.Table) -> None:
+    """Write rows as materialisation does."""
+    row_store(place).write(VIEW, table, keys=["member_id"], event="at", created="made")
+
+
+def load_limit(shop: Shop, folder: Path) -> Callable[[], float]:
+    """Scan the parquet file, then write as many bytes as the rows have in one go, and make them durable."""
+    width = PackedSchema.of(pq.read_schema(shop.file), keys=["member_id"], skip=["at", "made"]).width
+    block = os.urandom(width * 8192)
+
+    def run() -> float:
+        began = perf_counter()
+        table = pq.read_table(shop.file)
+        with (folder / "written").open("wb") as file:
+            for start in range(0, table.num_rows, 8192):
+                file.write(block[: width * min(8192, table.num_rows - start)])
+            file.flush()
+            os.fsync(file.fileno())
+        took = perf_counter() - began
+        (folder / "written").unlink()
+        return took
+
+    return run
+
+
+def loads(shop: Shop, folder: Path, repeats: int) -> list[Line]:
+    """Materialise into a folder, twice over: the first load makes the file, the second doubles it."""
+    limit = load_limit(shop, folder)
+    firsts, seconds, limits = [], [], []
+    for repeat in range(repeats):
+        limits.append(limit())
+        place = folder / f"load{repeat}"
+        began = perf_counter()
+        put(place, pq.read_table(shop.file))
+        firsts.append(perf_counter() - began)
+        once = (place / "data.mdb").stat().st_size
+        table = shop.at(1)
+        began = perf_counter()
+        put(place, table)
+        seconds.append(perf_counter() - began)
+        twice = (place / "data.mdb").stat().st_size
+        shutil.rmtree(place)
+        gc.collect()
+    least, first, second = median(limits), median(firsts), median(seconds)
+    told = f"{least:.2f} s scan and fsynced write"
+    return [
+        Line(f"materialise {shop.members:,} x {shop.features}", f"{first:.2f} s", told, first / least, "2.5"),
+        Line("again, a day later (without the scan)", f"{second:.2f} s", told, second / least, ""),
+        Line("bytes a row, after one load", f"{once / shop.members:.0f}"),
+        Line("bytes a row, after the second", f"{twice / shop.members:.0f}", "", twice / once, ""),
+    ]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds of one run."""
+    began = perf_counter()
+    work()
+    return (perf_counter() - began) * 1000
+
+
+def quantiles(times: Sequence[float]) -> tuple[float, float]:
+    """(p50, p99)."""
+    return float(np.quantile(times, 0.5)), float(np.quantile(times, 0.99))
+
+
+def reads(shop: Shop, store: str, reader: RowReader, limits: "Limits", door: Door) -> list[Line]:
+    """Read random members as NumPy and through Feast, by turns with the limits."""
+    rng = np.random.default_rng(1)
+    names = shop.names
+    lines = []
+    for size in SIZES:
+        times: dict[str, list[float]] = {"read": [], "feast": [], **{name: [] for name in limits}}
+        for turn in range(READS):
+            rows = rng.choice(shop.members, size, replace=False)
+            keys = [names[row] for row in rows]
+            times["read"].append(timed(lambda keys=keys: reader.read(VIEW, keys, not_before=DAY)))  # type: ignore[misc]
+            for name, limit in limits.items():
+                times[name].append(timed(lambda limit=limit, rows=rows, keys=keys: limit(rows, keys)))  # type: ignore[misc]
+            if turn % 4 == 0:
+                times["feast"].append(timed(lambda keys=keys: door(keys)))  # type: ignore[misc]
+        (p50, p99), (feast, feast99) = quantiles(times["read"]), quantiles(times["feast"])
+        for name in limits:
+            least = quantiles(times[name])[0]
+            goal = "1.5" if size == max(SIZES) and store == "LMDB" else ""
+            lines.append(
+                Line(f"{store}: read {size} as NumPy", f"{p50:.3f} ms", f"{least:.3f} ms {name}", p50 / least, goal)
+            )
+        lines.append(Line(f"{store}: read {size}, p99", f"{p99:.3f} ms", f"{p50:.3f} ms p50", p99 / p50, "3"))
+        lines.append(
+            Line(f"{store}: Feast's response for {size}", f"{feast:.2f} ms", f"{p50:.3f} ms read", feast / p50, "6")
+        )
+        lines.append(Line(f"{store}: Feast's response for {size}, p99", f"{feast99:.2f} ms"))
+    return lines
+
+
+Limits = dict[str, Callable[[np.ndarray, list[str]], object]]
+
+
+def folder_limits(shop: Shop) -> Limits:
+    """What a reader of rows cannot avoid: rows of a mapped array by number; and by id, through a dict in memory."""
+    matrix = np.memmap(shop.matrix, np.float64, "r", shape=(shop.members, shop.features))
+    places = {name: place for place, name in enumerate(shop.names)}
+    return {
+        "mapped rows by number": lambda rows, _: matrix[rows],
+        "mapped rows by id, ids in a dict": lambda _, keys: matrix[[places[key] for key in keys]],
+    }
+
+
+def redis_lines(shop: Shop, folder: Path, stack: ExitStack, repeats: int) -> list[Line]:
+    """The same in a Redis."""
+    server = stack.enter_context(redis_server())
+    client: Any = stack.enter_context(Redis.from_url(server.url, protocol=2))
+    limit = load_limit(shop, folder)
+    empty = client.info("memory")["used_memory"]
+    firsts, limits = [], []
+    for _ in range(repeats):
+        client.flushall()
+        limits.append(limit())
+        began = perf_counter()
+        put(server.url, pq.read_table(shop.file))
+        firsts.append(perf_counter() - began)
+        gc.collect()
+    held = client.info("memory")["used_memory"] - empty
+    table = shop.at(1)
+    second = timed(lambda: put(server.url, table)) / 1000
+    first, least = median(firsts), median(limits)
+    told = f"{least:.2f} s scan and fsynced write"
+    lines = [
+        Line(f"Redis: materialise {shop.members:,} x {shop.features}", f"{first:.2f} s", told, first / least),
+        Line("Redis: again, a day later (without the scan)", f"{second:.2f} s", told, second / least),
+        Line("Redis: bytes a row, in memory", f"{held / shop.members:.0f}"),
+    ]
+    named: Limits = {
+        "MGET alone": lambda _, keys: client.mget([b"recsys:rows:member\0" + key.encode() for key in keys])
+    }
+    online = {"type": "features.packed_redis.PackedRedisOnlineStore", "url": server.url}
+    door = feast_door(folder / "feast redis", shop.file, online)
+    return lines + reads(shop, "Redis", row_reader(server.url, seconds=5), named, door)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--features", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()))
+    told = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")  # Feast's own
+    folder = Path(tempfile.mkdtemp(prefix="scale-online-", dir=told.scratch))
+    say(f"{machine()}\n\n| what | measured | limit, same run | ratio | goal |\n|---|---:|---:|---:|---:|")
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        shop = make_shop(folder, told.members, told.features)
+        show(loads(shop, folder, told.repeats))
+        online = {"type": "features.packed_store.PackedOnlineStore", "path": str(folder / "online")}
+        door = feast_door(folder / "feast", shop.file, online)
+        began = perf_counter()
+        door.materialize(DAY - timedelta(days=1), DAY + timedelta(days=1))
+        show([Line("the same by Feast's own command, through its DuckDB join", f"{perf_counter() - began:.2f} s")])
+        show(reads(shop, "LMDB", row_reader(folder / "online", seconds=5), folder_limits(shop), door))
+        show([Line(*line) for line in fresh_row(folder / "fresh", shop.at(0).slice(0, 20_000))])
+        show(redis_lines(shop, folder, stack, told.repeats))
+
+
+def show(lines: Sequence[Line]) -> None:
+    """Print rows of the table as they come."""
+    for line in lines:
+        say(str(line))
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
