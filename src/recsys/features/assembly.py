@@ -67,7 +67,7 @@ def view_tables(stage: Stage, view: View) -> "Iterator[pa.Table]":
     schema, stamp = view_schema(view), pa.scalar(stage.as_of.instant, INSTANT)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = rows.slice(start, ROWS_AT_ONCE)
-        columns = {key: part.column(key) for key in view.keys}
+        columns: dict[str, Any] = {key: part.column(key) for key in view.keys}
         columns |= {name: pa.repeat(stamp, len(part)) for name in STAMPS}
         for source in sources:
             columns |= source.columns(start, start + len(part))

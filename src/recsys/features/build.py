@@ -25,10 +25,13 @@ from recsys.features.candidates import CandidateConfig
 from recsys.features.collaborative import Factors, neighbour_frame, together
 from recsys.features.joined import joined_keys, joined_rows
 from recsys.features.level import PRODUCT
-from recsys.features.prepared import Prepared, prepare
+from recsys.features.prepared import PORTIONS, Portions, Prepared, Span, prepare
 
 NEIGHBOURS = "neighbours.parquet"
 FACTORS = "factors.npz"
+KEPT = "kept.parquet"
+OF_MEMBERS = (View.MEMBER, View.MEMBER_CATEGORY)
+OF_PAIRS = (View.MEMBER_SUBCATEGORY, View.MEMBER_PRODUCT)
 VISIBILITY = ("engine.py", "schema.py", "snapshot.py")
 ENGINES = ("duckdb", "implicit", "scipy")
 
@@ -41,8 +44,8 @@ class SnapshotFolder:
     """The features of every view as they were known before `as_of`, sealed.
 
     folder: holds `<view>.parquet` with the view's keys, its features (float64, null = NaN; or text),
-        `event_timestamp` and `created_timestamp` (both as_of's instant, UTC), ordered by keys; `neighbours.parquet` and
-        `factors.npz`.
+        `event_timestamp` and `created_timestamp` (both as_of's instant, UTC), ordered by keys; `neighbours.parquet`,
+        `factors.npz` and, where the pairs of some members alone are kept, `kept.parquet`.
     manifest: as_of, zone, tables_digest, features_digest, candidates (the configuration), rows a view, files.
     """
 
@@ -75,6 +78,12 @@ class SnapshotFolder:
         """Read a view whole."""
         return pd.read_parquet(self.path(view))
 
+    def kept(self) -> "np.ndarray | None":
+        """Read the (n,) member_id of those whose pairs are kept, whether they have any or not; None = all."""
+        if self.manifest["candidates"]["kept"] is None:
+            return None
+        return pd.read_parquet(self.folder / KEPT)["member_id"].to_numpy(dtype=object)
+
     def neighbours(self) -> pd.DataFrame:
         """Read product_id, neighbour_id, score, kind ('similar' or 'together') and rank, 1 = the nearest."""
         return pd.read_parquet(self.folder / NEIGHBOURS)
@@ -85,16 +94,45 @@ class SnapshotFolder:
             return Factors(**{name: arrays[name] for name in arrays.files})
 
 
-def write_views(snapshot: Snapshot, folder: Path, config: CandidateConfig) -> dict[View, int]:
+def write_views(
+    snapshot: Snapshot, folder: Path, config: CandidateConfig, portions: Portions = PORTIONS
+) -> dict[View, int]:
     """Write a snapshot's files, some members at a time; returns the rows of each view."""
     scratch = folder / "scratch"
     scratch.mkdir()
     try:
-        with prepare(snapshot, scratch, config) as prepared:
-            _write_items(prepared, folder)
-            return _write_members(prepared, folder) | {view: len(prepared.items[view]) for view in prepared.items}
+        with prepare(snapshot, scratch, config, portions) as prepared:
+            for view, table in prepared.items.items():
+                with ViewWriter(folder / f"{view}.parquet", view) as writer:
+                    writer.add(table)
+            rows = {view: len(table) for view, table in prepared.items.items()}
+            write_learnt(prepared, folder)
+            rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(portions.plain))
+            kept = None if config.kept is None else prepared.draw(config.kept)
+            spans = prepared.spans(portions.pairs) if kept is None else prepared.spans_of(kept, portions.pairs)
+            if kept is not None:
+                pd.DataFrame({"member_id": prepared.members[kept - 1]}).to_parquet(folder / KEPT, index=False)
+            return rows | _write_members(prepared, folder, OF_PAIRS, spans)
     finally:
         shutil.rmtree(scratch)
+
+
+def write_learnt(prepared: Prepared, folder: Path) -> None:
+    """Write what was learnt of products beside the views: neighbours and factors."""
+    found, config = prepared.learnt[PRODUCT], prepared.config.product.collaborative
+    learnt = found.collaborative
+    with prepared.stage() as stage:
+        product_ids = stage.execute("SELECT product_id FROM product_base ORDER BY product_code").fetchnumpy()
+        ids = np.asarray(product_ids["product_id"], dtype=object)
+        kinds = {"similar": learnt.similar, "together": together(stage, learnt.item_codes, config, found.member_ties)}
+    neighbour_frame(learnt.item_codes, kinds, ids).to_parquet(folder / NEIGHBOURS, index=False)
+    factors = Factors(
+        prepared.members[learnt.member_codes - 1].astype(str),
+        ids[learnt.item_codes - 1].astype(str),
+        learnt.member_factors,
+        learnt.item_factors,
+    )
+    np.savez(folder / FACTORS, **vars(factors))
 
 
 def build_snapshot(
@@ -158,36 +196,12 @@ def _folder(root: Path, as_of: AsOf) -> Path:
     return root / f"as_of={as_of}"
 
 
-def _write_members(prepared: Prepared, folder: Path) -> dict[View, int]:
+def _write_members(prepared: Prepared, folder: Path, views: Sequence[View], spans: Sequence[Span]) -> dict[View, int]:
     with ExitStack() as files:
-        writers = {
-            view: files.enter_context(ViewWriter(folder / f"{view}.parquet", view))
-            for view in View
-            if view not in prepared.items
-        }
-        for span in prepared.spans():
+        writers = {view: files.enter_context(ViewWriter(folder / f"{view}.parquet", view)) for view in views}
+        for span in spans:
             with prepared.part(span) as part:
                 for view, writer in writers.items():
                     for table in part.tables(view):
                         writer.add(table)
     return {view: writer.rows for view, writer in writers.items()}
-
-
-def _write_items(prepared: Prepared, folder: Path) -> None:
-    for view, table in prepared.items.items():
-        with ViewWriter(folder / f"{view}.parquet", view) as writer:
-            writer.add(table)
-    found, config = prepared.learnt[PRODUCT], prepared.config.product.collaborative
-    learnt = found.collaborative
-    with prepared.stage() as stage:
-        product_ids = stage.execute("SELECT product_id FROM product_base ORDER BY product_code").fetchnumpy()
-        ids = np.asarray(product_ids["product_id"], dtype=object)
-        kinds = {"similar": learnt.similar, "together": together(stage, learnt.item_codes, config, found.member_ties)}
-    neighbour_frame(learnt.item_codes, kinds, ids).to_parquet(folder / NEIGHBOURS, index=False)
-    factors = Factors(
-        prepared.members[learnt.member_codes - 1].astype(str),
-        ids[learnt.item_codes - 1].astype(str),
-        learnt.member_factors,
-        learnt.item_factors,
-    )
-    np.savez(folder / FACTORS, **vars(factors))

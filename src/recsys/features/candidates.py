@@ -57,11 +57,14 @@ class CandidateConfig(Settings):
     """How members are offered products and subcategories.
 
     pool: members among whom neighbours are sought, drawn by a hash of their ids when there are more.
+    kept: members whose pairs a stored snapshot keeps, drawn when there are more; null = all. What is told of members,
+        of categories and of items is of everybody all the same, and so are candidates that are computed in parts.
     """
 
     product: LevelConfig = LevelConfig(upcf=UpcfConfig(visits=50, asymmetry=0.75, locality=5))
     subcategory: LevelConfig = LevelConfig(history=100)
     pool: int = Field(default=20_000, ge=1)
+    kept: int | None = Field(default=None, ge=1)
 
     def of(self, level: Level) -> LevelConfig:
         """Return the settings of a level."""

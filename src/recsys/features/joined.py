@@ -38,7 +38,7 @@ def joined_rows(
     that another view does not know has NaN and None there. Numbers are float32, which is what every model keeps of
     them. Rows are ordered by their keys.
     """
-    specs = tuple(spec for view in task.views for spec in features_of(view))
+    specs = _specs(task)
     first, *others = task.views
     wanted = "" if members is None else "AND member_id IN (SELECT member_id FROM wanted)"
     plain = "SELECT * EXCLUDE (event_timestamp, created_timestamp)"
@@ -49,8 +49,17 @@ def joined_rows(
     if members is not None:
         connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
     ordered = f"SELECT {', '.join(columns)} FROM {sql} ORDER BY {', '.join(task.keys)}"
-    table = connection.sql(ordered).to_arrow_table()
+    return rows_of(connection.sql(ordered).to_arrow_table(), task, as_of)
+
+
+def rows_of(table: "pa.Table", task: Task, as_of: AsOf) -> Rows:
+    """Lay out rows of a table with the columns of a task's keys and features, these in single precision."""
+    specs = _specs(task)
     return Rows(task, as_of, _texts(table, task.keys), _values(table, specs), specs)
+
+
+def _specs(task: Task) -> tuple[FeatureSpec, ...]:
+    return tuple(spec for view in task.views for spec in features_of(view))
 
 
 def _cast(spec: FeatureSpec) -> str:

@@ -25,18 +25,15 @@ from recsys.features import relations
 from recsys.features.assembly import view_schema, view_tables
 from recsys.features.candidates import CandidateConfig, lay_candidates, offer
 from recsys.features.expression import Relation
+from recsys.features.facts import ACTIVE_DAYS
 from recsys.features.hazard import hazards
 from recsys.features.joined import joined_keys, joined_rows
-from recsys.features.level import LEVELS, Level
+from recsys.features.level import LEVELS, PRODUCT, Level
 from recsys.features.scoring import Learnt, learn_level
 from recsys.features.stage import Stage, lay_for_all
-from recsys.features.visits import Codes
+from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
-MEMBERS_AT_ONCE = 2_000
-FACTS_AT_ONCE = 20_000
-"""Members whose facts are taken from the tables at once: they are far fewer numbers than features."""
-
 RAW = ("orders", "events", "contacts", "redemptions", "members")
 """The tables that tell of members, each ordered by member_id."""
 
@@ -44,6 +41,22 @@ CODED = ("member_base", "member_spine", "active_member")
 """What is told of members once and for all, beside the kept facts."""
 
 ITEMS = (View.CATEGORY, View.SUBCATEGORY, View.PRODUCT)
+
+
+@dataclass(frozen=True)
+class Portions:
+    """How many members are computed at once, which bounds the memory and changes no feature.
+
+    facts: whose facts are taken from the tables. plain: of whom all but their pairs is computed. pairs: with their
+        pairs, a hundred rows and more a member.
+    """
+
+    facts: int = 20_000
+    plain: int = 10_000
+    pairs: int = 2_000
+
+
+PORTIONS = Portions()
 
 
 @dataclass(frozen=True)
@@ -123,9 +136,29 @@ class Prepared:
     learnt: dict[Level, Learnt]
     connection: duckdb.DuckDBPyConnection
 
-    def spans(self, members_at_once: int = MEMBERS_AT_ONCE) -> tuple[Span, ...]:
+    def spans(self, members_at_once: int = PORTIONS.pairs) -> tuple[Span, ...]:
         """Cut all members into spans; of a snapshot without members, one span of nobody."""
         return _spans(len(self.members), members_at_once)
+
+    def spans_of(self, codes: Codes, members_at_once: int = PORTIONS.pairs) -> tuple[Span, ...]:
+        """Cut some members, by their codes in ascending order, into spans."""
+        return tuple(Span.of(codes[start : start + members_at_once]) for start in range(0, len(codes), members_at_once))
+
+    def draw(self, count: int) -> Codes:
+        """Draw about as many of the members who are offered candidates, ascending; all where there are no more.
+
+        The draw is of the day, so other members are drawn on other days; and in layers: members who buy often and
+        seldom are drawn in equal shares, as every so-manieth of all in the order of their latest purchase days is.
+        """
+        active = self.learnt[PRODUCT].active
+        if count >= len(active):
+            return active
+        with self.stage() as stage:
+            code, days = numbers(stage, _ACTIVITY.format(first=self.snapshot.as_of.number - ACTIVE_DAYS))
+        rng = np.random.default_rng(self.snapshot.as_of.number)
+        order = np.lexsort((rng.random(len(code)), days))
+        places = ((np.arange(count) + rng.random()) * len(code) / count).astype(np.int64)
+        return np.sort(code[order[places]])
 
     @contextmanager
     def part(self, span: Span) -> Iterator[Part]:
@@ -149,7 +182,9 @@ class Prepared:
 
 
 @contextmanager
-def prepare(snapshot: Snapshot, scratch: Path, candidates: CandidateConfig | None = None) -> Iterator[Prepared]:
+def prepare(
+    snapshot: Snapshot, scratch: Path, candidates: CandidateConfig | None = None, portions: Portions = PORTIONS
+) -> Iterator[Prepared]:
     """Take the facts of all members from the tables, and compute what looks across members.
 
     scratch: an empty folder for the facts, which the caller removes: some 40 bytes an order line.
@@ -162,18 +197,18 @@ def prepare(snapshot: Snapshot, scratch: Path, candidates: CandidateConfig | Non
         everybody = Stage(connection.cursor(), as_of)
         names = everybody.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
         members = np.asarray(names, dtype=object)
-        _keep_facts(connection, as_of, members)
+        _keep_facts(connection, as_of, members, portions.facts)
         lay_for_all(connection, as_of, relations.SHOP)
         items = {
             view: pa.concat_tables([view_schema(view).empty_table(), *view_tables(everybody, view)]) for view in ITEMS
         }
-        learnt = {level: _learn(connection, everybody, level, config) for level in LEVELS}
+        learnt = {level: learn_candidates(connection, everybody, level, config) for level in LEVELS}
         everybody.close()
         yield Prepared(snapshot, config, members, items, learnt, connection)
 
 
 def stream_rows(
-    prepared: Prepared, tasks: Sequence[Task], members_at_once: int = MEMBERS_AT_ONCE
+    prepared: Prepared, tasks: Sequence[Task], members_at_once: int = PORTIONS.pairs
 ) -> Iterator[dict[str, Rows]]:
     """Read the rows of tasks, by their names, for some members at a time, in the order of member_id."""
     for span in prepared.spans(members_at_once):
@@ -181,13 +216,30 @@ def stream_rows(
             yield {task.name: part.rows(task) for task in tasks}
 
 
+def learn_candidates(
+    connection: duckdb.DuckDBPyConnection, everybody: Stage, level: Level, config: CandidateConfig
+) -> Learnt:
+    """Learn what a level's candidates are drawn from, and keep what may be offered and the level's hazards."""
+    found = {f"{level.name}_offer": offer(everybody, level), f"{level.name}_hazard": hazards(everybody, level)}
+    for name, frame in found.items():
+        connection.register("told", frame)
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM told")
+        connection.unregister("told")
+
+    def of_members(codes: Codes) -> Stage:
+        return _stage_of(connection, everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
+
+    chosen = config.of(level)
+    return learn_level(everybody, of_members, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
+
+
 def _spans(members: int, at_once: int) -> tuple[Span, ...]:
     return tuple(Span(start + 1, min(start + at_once, members)) for start in range(0, max(members, 1), at_once))
 
 
-def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: "np.ndarray") -> None:
+def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: "np.ndarray", at_once: int) -> None:
     """Take the facts from the tables, some members at a time, and keep those of all."""
-    for span in _spans(len(members), FACTS_AT_ONCE):
+    for span in _spans(len(members), at_once):
         taken = (*_of_members(span, members), *(_cut(name, span) for name in CODED[:2]), *relations.FACTS)
         stage = Stage(connection.cursor(), as_of, taken)
         for name in (*relations.KEPT, *relations.COUNTED):
@@ -202,7 +254,8 @@ def _of_members(span: Span, members: "np.ndarray") -> tuple[Relation, ...]:
     """Cut the tables that tell of members; they lie in the order of member_id, so little else of them is read."""
     if not len(members):
         return ()
-    inside = f"member_id BETWEEN {quoted(members[span.first - 1])} AND {quoted(members[span.last - 1])}"
+    first, last = (quoted(members[code - 1]).replace("{", "{{").replace("}", "}}") for code in (span.first, span.last))
+    inside = f"member_id BETWEEN {first} AND {last}"
     return tuple(Relation(name, f"SELECT * FROM {_everybody(name)} WHERE {inside}", stored=False) for name in RAW)
 
 
@@ -227,18 +280,8 @@ def _everybody(name: str) -> str:
     return f"{Path(FACTS).stem}.main.{name}"
 
 
-def _learn(connection: duckdb.DuckDBPyConnection, everybody: Stage, level: Level, config: CandidateConfig) -> Learnt:
-    """Learn what a level's candidates are drawn from, and keep what may be offered and the level's hazards."""
-    for name, frame in (
-        (f"{level.name}_offer", offer(everybody, level)),
-        (f"{level.name}_hazard", hazards(everybody, level)),
-    ):
-        connection.register("found", frame)
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM found")
-        connection.unregister("found")
-
-    def of_members(codes: Codes) -> Stage:
-        return _stage_of(connection, everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
-
-    chosen = config.of(level)
-    return learn_level(everybody, of_members, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
+_ACTIVITY = """
+    SELECT active.member_code, count(day)
+    FROM active_member AS active JOIN member_day ON member_day.member_code = active.member_code
+    WHERE day >= {first} GROUP BY active.member_code ORDER BY active.member_code
+"""

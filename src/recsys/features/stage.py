@@ -61,7 +61,8 @@ class Stage:
     def table(self, sql: str) -> "pa.Table":
         """Fetch a query's rows, each column in one piece."""
         self._lay_what(sql)
-        return self.connection.sql(sql).to_arrow_table().combine_chunks()
+        table: pa.Table = self.connection.sql(sql).to_arrow_table()
+        return table.combine_chunks()
 
     def put(self, name: str, frame: Any) -> None:
         """Create a table of a frame or an Arrow table, in place of one that this stage made before."""
@@ -89,7 +90,7 @@ def lay_for_all(connection: duckdb.DuckDBPyConnection, as_of: AsOf, relations: I
 
 
 def filled(relation: Relation, as_of: AsOf) -> str:
-    """Return a relation's SQL with the day told."""
+    """Return a relation's SQL with the day told; braces that are meant are doubled."""
     return relation.sql.format(as_of=as_of.number, instant=round(as_of.instant.timestamp()) * 1_000_000)
 
 
