@@ -11,7 +11,7 @@ help: ## Show this list
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	@echo "installing packages (a minute or two)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,redis,console,dev]'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[sample,postgres,redis,spark,console,dev]'
 	@touch $@
 
 demo: .venv/.installed ## Environment, sample data, features, training, publishing, service up, one answer

@@ -108,13 +108,18 @@ def write_views(
             rows = {view: len(table) for view, table in prepared.items.items()}
             write_learnt(prepared, folder)
             rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(portions.plain))
-            kept = None if config.kept is None else prepared.draw(config.kept)
-            spans = prepared.spans(portions.pairs) if kept is None else prepared.spans_of(kept, portions.pairs)
-            if kept is not None:
-                pd.DataFrame({"member_id": prepared.members[kept - 1]}).to_parquet(folder / KEPT, index=False)
-            return rows | _write_members(prepared, folder, OF_PAIRS, spans)
+            return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, portions.pairs))
     finally:
         shutil.rmtree(scratch)
+
+
+def kept_spans(prepared: Prepared, folder: Path, members_at_once: int) -> tuple[Span, ...]:
+    """Cut the members whose pairs are kept into spans, and write who they are where they are not all."""
+    if prepared.config.kept is None:
+        return prepared.spans(members_at_once)
+    kept = prepared.draw(prepared.config.kept)
+    pd.DataFrame({"member_id": prepared.members[kept - 1]}).to_parquet(folder / KEPT, index=False)
+    return prepared.spans_of(kept, members_at_once)
 
 
 def write_learnt(prepared: Prepared, folder: Path) -> None:
@@ -186,7 +191,9 @@ def code_digest() -> str:
 
     Features computed by other code are other features.
     """
-    own = sorted((item for item in files(__package__).iterdir() if item.name.endswith(".py")), key=lambda i: i.name)
+    folders = (files(__package__), files(__package__) / "spark")
+    modules = (item for folder in folders for item in folder.iterdir() if item.name.endswith(".py"))
+    own = sorted(modules, key=lambda item: item.name)
     sources = (*own, *(files("recsys.data") / name for name in VISIBILITY))
     texts = (part for item in sources for part in (item.name, item.read_text(encoding="utf-8")))
     return text_digest(*texts, *(f"{name} {version(name)}" for name in ENGINES))

@@ -188,7 +188,7 @@ def _named_sql(level: Level, config: LevelConfig) -> str:
         WHERE place <= {config.history} OR often <= {config.frequency} OR liked <= {config.frequency}
         UNION ALL
         SELECT member_code, {code}, {Source.KIN} FROM kin WHERE place <= {config.kin}
-        {launches if level is PRODUCT else ""}
+        {launches if level == PRODUCT else ""}
         ORDER BY member_code
     """
 
@@ -196,7 +196,7 @@ def _named_sql(level: Level, config: LevelConfig) -> str:
 def _candidate_sql(level: Level) -> str:
     name, code = level.name, level.code
     labels = " ".join(f"WHEN {source} THEN '{source.label}'" for source in Source)
-    launch = "base.is_launch" if level is PRODUCT else "0"
+    launch = "base.is_launch" if level == PRODUCT else "0"
     return f"""
         SELECT CAST(scored.member_code AS INTEGER) AS member_code, base.{code},
                CASE WHEN source = {Source.LAUNCH} THEN 0 ELSE 1 END AS is_candidate,

@@ -1,0 +1,51 @@
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from recsys.core.errors import MissingError
+from recsys.features.spark.dialect import define_functions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+"""What results depend on: stored times are UTC without a zone, and an overflow is an error; all else is the cluster's
+own `spark-defaults.conf`."""
+
+
+@contextmanager
+def spark_session(master: str) -> Iterator["SparkSession"]:
+    """Open a session on a cluster, such as `spark://host:7077`, until the block ends.
+
+    Other settings of Spark are read from `spark-defaults.conf` in SPARK_CONF_DIR, as ever. The Python of the workers is
+    PYSPARK_PYTHON, by default this one's path, and needs recsys installed; the home must be one folder that driver and
+    workers share.
+    `MissingError` names the extra, or Java, where it is not installed.
+    """
+    _require()
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(master).appName("recsys")
+    for name, value in SETTINGS.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    try:
+        define_functions(session)
+        yield session
+    finally:
+        session.stop()
+
+
+def _require() -> None:
+    if find_spec("pyspark") is None:
+        raise MissingError("pyspark", "pip install 'recsys[spark]'")
+    if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
+        raise MissingError("Java 17 or newer", "apt-get install openjdk-17-jre-headless")
