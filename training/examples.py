@@ -10,7 +10,8 @@ from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
 from recsys.evaluation.metrics import LISTED
-from recsys.features.build import SnapshotFolder, build_snapshot, read_keys, read_rows
+from recsys.features.build import SnapshotFolder, build_snapshot, read_members, read_rows
+from recsys.features.candidates import CandidateConfig
 from recsys.labels.outcomes import label
 from recsys.labels.truth import bought
 from training.workspace import Workspace
@@ -19,8 +20,9 @@ from training.workspace import Workspace
 class Examples:
     """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
-    A cutoff that teaches and has more rows than the settings allow is thinned: members are drawn, other ones at every
-    cutoff, and kept with all their rows, so that shares and probabilities stay what they are. Tests are whole.
+    A cutoff that has more rows than the settings allow is thinned: members are drawn, other ones at every cutoff, and
+    kept with all their rows, so that shares and probabilities stay what they are. Of tasks with candidates they are
+    drawn from the members whose pairs the snapshot keeps.
     """
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
@@ -30,27 +32,24 @@ class Examples:
         self._snapshots: dict[AsOf, SnapshotFolder] = {}
 
     def test(self, as_of: AsOf) -> Example:
-        """Return all rows of a cutoff, and what happened after.
+        """Return the rows of a cutoff that is tested on, and what happened after.
 
         What it would teach is remembered, as the day of a test teaches the model that is put to use.
         """
-        whole = self._labelled(self.rows(as_of))
-        if as_of not in self._teaching:
-            self._teaching[as_of] = self._thinned(whole)
-        return whole
+        drawn = self._drawn(as_of, self._workspace.project.training.test_rows)
+        tested = self._labelled(self._rows(as_of, drawn))
+        if as_of not in self._teaching and drawn is None:
+            self._teaching[as_of] = self._thinned(tested)
+        return tested
 
     def teaching(self, as_of: AsOf) -> Example:
         """Return the rows of a cutoff that is learnt from, and what happened after; remembered."""
         if as_of not in self._teaching:
-            keys = self._keys(as_of)
-            drawn = self._drawn(keys, as_of)
-            members = None if drawn is None else tuple(keys["member_id"][drawn].unique())
-            rows = self._rows(as_of, members)
-            self._teaching[as_of] = self._labelled(rows)
+            self._teaching[as_of] = self._labelled(self._rows(as_of, self._drawn(as_of, self._at_most)))
         return self._teaching[as_of]
 
     def rows(self, as_of: AsOf) -> Rows:
-        """Return all rows of a day, as scoring wants them."""
+        """Return all rows of a day that its snapshot keeps."""
         return self._rows(as_of, None)
 
     def truth(self, as_of: AsOf) -> pd.DataFrame:
@@ -59,13 +58,10 @@ class Examples:
 
     def exist(self, cutoffs: tuple[AsOf, ...]) -> bool:
         """Tell whether the task has a row at any of these cutoffs: who never launches has no launch to score."""
-        return any(len(self._keys(as_of)) for as_of in cutoffs)
+        return any(read_members(self._snapshot(as_of), self.task)[1] for as_of in cutoffs)
 
-    def _keys(self, as_of: AsOf) -> pd.DataFrame:
-        return read_keys(self._snapshot(as_of), self.task)
-
-    def _rows(self, as_of: AsOf, members: tuple[str, ...] | None) -> Rows:
-        return read_rows(self._snapshot(as_of), self.task, members)
+    def _rows(self, as_of: AsOf, members: "np.ndarray | None") -> Rows:
+        return read_rows(self._snapshot(as_of), self.task, None if members is None else tuple(members))
 
     def _snapshot(self, as_of: AsOf) -> SnapshotFolder:
         """Return a day's snapshot, which is verified once: that reads all of its files."""
@@ -73,33 +69,40 @@ class Examples:
             self._snapshots[as_of] = snapshot(self._workspace, as_of)
         return self._snapshots[as_of]
 
-    def _drawn(self, keys: pd.DataFrame, as_of: AsOf) -> "np.ndarray | None":
+    @property
+    def _at_most(self) -> int:
         settings = self._workspace.project.training
-        return draw(keys, settings.list_rows if self.task.name in LISTED else settings.max_rows, as_of)
+        return settings.list_rows if self.task.name in LISTED else settings.max_rows
+
+    def _drawn(self, as_of: AsOf, at_most: int) -> "np.ndarray | None":
+        return draw(*read_members(self._snapshot(as_of), self.task), at_most, as_of)
 
     def _thinned(self, whole: Example) -> Example:
-        drawn = self._drawn(whole.rows.keys, whole.rows.as_of)
+        drawn = self._drawn(whole.rows.as_of, self._at_most)
         if drawn is None:
             return whole
-        y = whole.labels.y[drawn].reset_index(drop=True)
-        return Example(whole.rows.take(drawn), replace(whole.labels, y=y))
+        mask = np.asarray(whole.rows.keys["member_id"].isin(drawn))
+        y = whole.labels.y[mask].reset_index(drop=True)
+        return Example(whole.rows.take(mask), replace(whole.labels, y=y))
 
     def _labelled(self, rows: Rows) -> Example:
         return Example(rows, label(self._workspace.tables, rows, self._workspace.project.margins))
 
 
-def draw(keys: pd.DataFrame, at_most: int, as_of: AsOf) -> "np.ndarray | None":
-    """(n,) the rows of members drawn, by a seed that comes from the day, about `at_most` of them; None = all."""
-    if len(keys) <= at_most:
+def draw(members: "np.ndarray", rows: int, at_most: int, as_of: AsOf) -> "np.ndarray | None":
+    """(d,) of (n,) ordered members who have so many rows together, drawn for about `at_most`; None = all of them.
+
+    The seed of the draw comes from the day.
+    """
+    if rows <= at_most:
         return None
-    member, members = pd.factorize(keys["member_id"], sort=True)
-    drawn = np.random.default_rng(as_of.number).random(len(members)) < at_most / len(keys)
-    return np.asarray(drawn[member])
+    return members[np.random.default_rng(as_of.number).random(len(members)) < at_most / rows]
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:
     """Compute the features of a day, or reuse them when nothing changed since."""
-    return build_snapshot(workspace.tables.at(as_of), workspace.home.snapshots)
+    candidates = CandidateConfig(kept=workspace.project.training.kept_members)
+    return build_snapshot(workspace.tables.at(as_of), workspace.home.snapshots, candidates=candidates)
 
 
 def folds(workspace: Workspace, task: Task, tests: int) -> tuple[Fold, ...]:

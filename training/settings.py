@@ -31,6 +31,10 @@ class TrainingSettings(Settings):
     min_history: days of orders that must lie before the earliest cutoff.
     max_rows: rows of a training cutoff, about; where there are more, members are drawn.
     list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
+    test_rows: rows of a test cutoff, about; where there are more, members are drawn.
+    kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn: models
+        that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
+        are of everybody in any case.
     keep: recommendations published for each member.
     """
 
@@ -40,6 +44,8 @@ class TrainingSettings(Settings):
     min_history: int = Field(default=84, ge=1)
     max_rows: int = Field(default=80_000, ge=1)
     list_rows: int = Field(default=200_000, ge=1)
+    test_rows: int = Field(default=1_000_000, ge=1)
+    kept_members: int | None = Field(default=None, ge=1)
     keep: int = Field(default=100, ge=1)
 
 

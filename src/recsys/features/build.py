@@ -177,8 +177,20 @@ def read_keys(folder: SnapshotFolder, task: Task) -> pd.DataFrame:
         return joined_keys(connection, folder.places, task)
 
 
+def read_members(folder: SnapshotFolder, task: Task) -> "tuple[np.ndarray, int]":
+    """Read the (n,) ordered members who have rows of a task, and how many rows they have together."""
+    rows = f"FROM {folder.places[task.views[0]]} WHERE {task.where}"
+    with duckdb.connect(":memory:") as connection:
+        members = connection.sql(
+            f"SELECT member_id, count(*) AS rows {rows} GROUP BY member_id ORDER BY member_id"
+        ).df()
+    return members["member_id"].to_numpy(dtype=object), int(members["rows"].sum())
+
+
 def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None = None) -> Rows:
-    """Read a task's rows, see `joined_rows`; they equal what Feast's point-in-time join gives for the snapshot's day.
+    """Read a task's rows that a snapshot keeps, see `joined_rows`.
+
+    They equal what Feast's point-in-time join gives for the snapshot's day.
 
     members: those whose rows are wanted; None = all.
     """

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from recsys.core.config import Home
 from tests.shop import make_shop
-from training.examples import Examples
+from training.examples import Examples, snapshot
 from training.screen import Screen
 from training.settings import Project, TrainingSettings
 from training.workspace import Workspace
@@ -43,3 +44,30 @@ def test_a_cutoff_that_teaches_keeps_all_rows_of_the_members_drawn(workspace: Wo
     pd.testing.assert_frame_equal(kept, thinned)
     other = replace(workspace, project=Project())
     pd.testing.assert_frame_equal(Examples(other, task).teaching(day).rows.keys, whole)
+
+
+def test_a_cutoff_with_many_rows_is_tested_on_the_members_drawn(workspace: Workspace) -> None:
+    task = workspace.recipe("repurchase").task
+    day = workspace.tables.end.plus(days=-56)
+    whole = Examples(workspace, task).test(day).rows.keys
+    few = TrainingSettings(test_rows=len(whole) // 2, max_rows=60)
+    thinned = replace(workspace, project=Project(training=few))
+    tested = Examples(thinned, task).test(day).rows.keys
+    assert 0 < len(tested) < len(whole)
+    kept = whole[whole["member_id"].isin(tested["member_id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, tested)
+    both, alone = Examples(thinned, task), Examples(workspace, task).teaching(day)
+    both.test(day)
+    pd.testing.assert_frame_equal(both.teaching(day).rows.keys, alone.rows.keys)
+
+
+def test_candidates_are_those_of_the_members_kept(workspace: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(workspace.home.tables, tmp_path / "tables")
+    some = replace(workspace, home=Home(tmp_path), project=Project(training=TrainingSettings(kept_members=9)))
+    day = some.tables.end.plus(days=-28)
+    kept = snapshot(some, day).kept()
+    assert kept is not None
+    offered = Examples(some, some.recipe("recommend").task).test(day).rows.keys["member_id"]
+    assert offered.nunique() == 9
+    assert set(offered) == set(kept)
+    assert Examples(some, some.recipe("churn").task).rows(day).keys["member_id"].nunique() > 9
