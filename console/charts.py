@@ -6,7 +6,7 @@ from typing import Any
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 """Okabe and Ito's palette without black and yellow; series differ by shape or dash as well."""
-LINE, INK = "#dfe5ec", "#566573"
+LINE, INK, APART = "#dfe5ec", "#566573", "#8a96a3"
 DASHES = ("solid", "dashed", "dotted")
 DAY_MS = 86_400_000
 SHAPES = ("circle", "rect", "triangle", "diamond")
@@ -90,7 +90,12 @@ def spans(rows: Sequence[tuple[str, str, str, str]], likely: str, even: str) -> 
     """Draw an interval of days a row. rows: name, first day, median day, last day. likely, even: their names."""
     names = [row[0] for row in rows]
     line = {"show": True, "lineStyle": {"color": LINE}}
-    day = {"type": "time", "minInterval": DAY_MS, "axisLabel": {"formatter": "{MM}-{dd}"}, "splitLine": line}
+    day = {
+        "type": "time",
+        "minInterval": DAY_MS,
+        "axisLabel": {"formatter": "{MM}-{dd}", "fontSize": 12},
+        "splitLine": line,
+    }
     bounds = [{"coords": [[low, name], [high, name]]} for name, low, _, high in rows]
     return base(legend=True) | {
         "tooltip": {"trigger": "item"},
@@ -119,7 +124,11 @@ def spans(rows: Sequence[tuple[str, str, str, str]], likely: str, even: str) -> 
 def days(told: Sequence[Record], money: str) -> Options:
     """Draw what was paid on each day of purchase."""
     return base() | {
-        "xAxis": {"type": "time", "axisLine": {"lineStyle": {"color": LINE}}},
+        "xAxis": {
+            "type": "time",
+            "axisLine": {"lineStyle": {"color": LINE}},
+            "axisLabel": {"formatter": "{yyyy}-{MM}-{dd}", "fontSize": 12, "hideOverlap": True},
+        },
         "yAxis": numbers_axis(),
         "series": [
             {
@@ -205,9 +214,10 @@ def gain(curves: Mapping[str, Record], taken: str, reached: str, chance: str) ->
     return _square(taken, reached, 1.0, [*own, line])
 
 
-def flow(names: Sequence[tuple[str, str]], links: Sequence[tuple[str, str, int]]) -> Options:
-    """Draw who moved from where to where. names: id and label, those of the first side first."""
+def flow(names: Sequence[tuple[str, str]], links: Sequence[tuple[str, str, int]], apart: Sequence[str] = ()) -> Options:
+    """Draw who moved from where to where. names: id and label, those of the first side first. apart: labels in grey."""
     colours = {label: COLOURS[at % len(COLOURS)] for at, label in enumerate(dict.fromkeys(one for _, one in names))}
+    colours |= dict.fromkeys(apart, APART)
     nodes = [
         {"name": node, "value": label, "itemStyle": {"color": colours[label]}, "label": {"formatter": label}}
         for node, label in names
@@ -220,7 +230,7 @@ def flow(names: Sequence[tuple[str, str]], links: Sequence[tuple[str, str, int]]
             {
                 "type": "sankey",
                 "left": 8,
-                "right": 160,
+                "right": 132,
                 "top": 16,
                 "bottom": 16,
                 "nodeGap": 12,

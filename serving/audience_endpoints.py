@@ -19,11 +19,19 @@ from recsys.answers.audience.listing import (
     view_audience,
 )
 from recsys.answers.audience.make import Shelf
+from recsys.answers.audience.pages import MembersPage, members_page
 from recsys.answers.audience.templates import TemplateCard, cards
 from recsys.answers.shapes import DESCRIBED
 from recsys.store.audiences import versions
 from recsys.store.keys import Role
-from serving.audience_schemas import AuditRequest, CallbackRequest, CreateRequest, ExportRequest, LookalikeRequest
+from serving.audience_schemas import (
+    AuditRequest,
+    CallbackRequest,
+    CreateRequest,
+    ExportRequest,
+    LookalikeRequest,
+    MembersRequest,
+)
 from serving.call import Call, Download
 from serving.endpoint import Endpoint, no_example
 from serving.standing_endpoints import NothingRequest
@@ -73,6 +81,13 @@ def _export(state: State, request: ExportRequest, call: Call) -> Download:
     told = {"members": export.members, "withheld": export.withheld, "expected-bytes": sizes[request.arm]}
     headers = tuple((f"x-recsys-{name}".encode(), b"%d" % value) for name, value in told.items())
     return Download(request.format.media_type, export.file_name, export.chunks, headers)
+
+
+def _members(state: State, request: MembersRequest, call: Call) -> MembersPage:
+    with state.audiences.shelf() as shelf:
+        version = find_version(shelf.engine, call.item, request.version)
+        opted_out, now = state.publication.opted_out, datetime.now(UTC)
+        return members_page(shelf, version, request.ask(), opted_out, who=call.caller.who, now=now)
 
 
 def _send(state: State, request: CallbackRequest, call: Call) -> Delivery:
@@ -179,6 +194,19 @@ AUDIENCES: tuple[Endpoint, ...] = (
         role=Role.OPS,
         in_thread=True,
         within=10.0,
+    ),
+    Endpoint(
+        "audience_members",
+        "/audiences/{audience_id}/members",
+        "Members of a package, some at a time",
+        MembersRequest,
+        MembersPage,
+        _members,
+        no_example,
+        role=Role.OPS,
+        in_thread=True,
+        within=10.0,
+        method="GET",
     ),
     Endpoint(
         "audience_export",

@@ -9,6 +9,7 @@ from recsys.answers.audience.create import Order, parse_wanted
 from recsys.answers.audience.export import Part
 from recsys.answers.audience.formats import Format
 from recsys.answers.audience.listing import AuditAsk
+from recsys.answers.audience.pages import MOST, PageAsk
 from recsys.answers.audience.pressure import Pressure
 from recsys.store.audit import Action
 from serving.schemas import Id, Many, Request
@@ -100,6 +101,23 @@ class ExportRequest(Request):
     """Those to be reached, those held out, or all."""
     version: Annotated[int, Field(ge=1)] | None = None
     """Of the audience; null = its newest."""
+
+
+class MembersRequest(Request):
+    """Which members of a package are wanted."""
+
+    arm: Part = Part.ALL
+    """Those to be reached, those held out, or all."""
+    version: Annotated[int, Field(ge=1)] | None = None
+    """Of the audience; null = its newest."""
+    first: Annotated[int, Field(ge=0)] = 0
+    """0 = the first one."""
+    count: Annotated[int, Field(ge=1, le=MOST)] = 50
+    """So many."""
+
+    def ask(self) -> PageAsk:
+        """Return it as the library's own type."""
+        return PageAsk(self.arm, self.first, self.count)
 
 
 class CallbackRequest(ExportRequest):

@@ -18,8 +18,10 @@ class AlikeForm:
 
     def __init__(self, words: Words, changed: Callable[[], None]) -> None:
         text("div", words("alike.about"), "muted small")
-        self._list = ui.textarea(words("alike.list"), on_change=changed)
-        self._list.props('outlined dense debounce="500" data-test="seeds"')
+        about = words("alike.list")
+        text("div", about, "strong")
+        self._list = ui.textarea(on_change=changed).classes("w-full").style("width: 100%")
+        self._list.props(f'outlined dense debounce="500" aria-label="{about}" data-test="seeds"')
         self._size = ui.number(words("alike.size"), value=SIZE, min=1, precision=0, on_change=changed)
         self._size.props('outlined dense data-test="alike-size"').style("width: 160px")
         self._seeds = ui.checkbox(words("alike.with_seeds"), on_change=changed)

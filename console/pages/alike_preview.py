@@ -33,9 +33,10 @@ def show_alike(words: Words, told: Record, tags: Mapping[str, Record]) -> None:
         empty(words("preview.nobody"), "person_off")
         return
     text("h3", words("alike.traits"))
+    named = [one for one in told["traits"] if one["name"] in tags]
     traits = [
-        (words.told(tags[one["name"]]) if one["name"] in tags else one["name"], f"{one['weight']:+.2f}")
-        for one in told["traits"][:TRAITS]
+        (words.told(tags[one["name"]]) if named else one["name"], f"{one['weight']:+.2f}")
+        for one in (named or told["traits"])[:TRAITS]
     ]
     table([words("alike.trait"), words("alike.weight")], traits, right=(1,))
     rows = [(lambda one=one: _member(one), number(one["score"], 3)) for one in told["members"]]

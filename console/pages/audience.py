@@ -4,6 +4,7 @@ from nicegui import app, ui
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from console.api import Record, part
+from console.pages.audience_members import AudienceMembers
 from console.pages.audience_preview import counted
 from console.pages.audiences import standing
 from console.parts import Cell, box, facts, table, text
@@ -53,26 +54,29 @@ def _show(visit: Visit, told: Record) -> None:
         again.props('outline no-caps data-test="new-version"')
         export = ui.button(words("audience.export"), icon="download", on_click=lambda: Export(visit, told).open())
         export.props('unelevated no-caps data-test="export"')
-    with box("grid"):
-        with panel(words("audience.counts"), width="w4", test="counts"):
-            counted(words, newest["counts"])
-        with panel(words("audience.lineage"), width="w8", test="lineage"):
-            _lineage(visit, newest)
-        with panel(words("audience.strata"), width="w4", test="strata"):
-            _strata(visit, newest["counts"])
-        with panel(words("audience.versions"), width="w8", test="versions"):
-            _versions(visit, told["versions"])
+    with box("grid free"):
+        with box("stack w4"):
+            with panel(words("audience.counts"), test="counts"):
+                counted(words, newest["counts"])
+            with panel(words("audience.strata"), test="strata"):
+                _strata(visit, newest["counts"])
+        with box("stack w8"):
+            with panel(words("audience.lineage"), test="lineage"):
+                _lineage(visit, newest)
+            with panel(words("audience.versions"), test="versions"):
+                _versions(visit, told["versions"])
+    AudienceMembers(visit, told["audience_id"])
 
 
 def _lineage(visit: Visit, version: Record) -> None:
     words, lineage, asked = visit.words, version["lineage"], version["asked"]
-    pressure = asked["pressure"]
+    pressure, by = asked["pressure"], words.name("person", version["created_by"])
     facts(
         (
             (words("audience.rule"), words.pick(lineage["rule_zh"], lineage["rule_en"])),
             (words("overview.publication"), lineage["publication"]),
             (words("audience.model"), f"{words.name('task', lineage['task'])} {lineage['model_version'] or UNKNOWN}"),
-            (words("audience.created_by"), f"{version['created_by']}, {words.moment(version['created_at'])}"),
+            (words("audience.created_by"), f"{by}, {words.moment(version['created_at'])}"),
             (words("audience.live_until"), words.moment(version["live_until"])),
             (words("audience.hold_out"), percent(asked["hold_out"])),
             (
@@ -100,7 +104,7 @@ def _strata(visit: Visit, counts: Record) -> None:
         )
         for one in counts["strata"]
     ]
-    heads = [words(f"audience.{name}") for name in ("tenth", "in_package", "held_out", "share")]
+    heads = [words(f"audience.{name}") for name in ("tenth", "size", "held_out", "share")]
     table(heads, rows, right=(1, 2, 3))
 
 
@@ -112,7 +116,7 @@ def _versions(visit: Visit, versions: list[Record]) -> None:
             str(one["version"]),
             lambda: standing(visit, one["status"]),
             words.moment(one["created_at"]),
-            one["created_by"],
+            words.name("person", one["created_by"]),
             one["lineage"]["publication"],
             count(one["counts"]["members"]),
             number(one["counts"]["expected"], 1),
@@ -123,7 +127,7 @@ def _versions(visit: Visit, versions: list[Record]) -> None:
         [words(f"audience.{head}") for head in heads],
         map(row, versions),
         right=(5, 6),
-        keep=(2, 3, 4),
+        keep=(2,),
         test="version-lines",
     )
 

@@ -98,7 +98,7 @@ class Preview:
         if field and self._blame(field, rule):
             self._say(lambda: empty(self._words("preview.mend"), "edit_note"))
         else:
-            self._say(lambda: trouble(self._visit, error))
+            self._say(lambda: trouble(self._visit, error, lambda: self._ask(number_of_this)))
 
     def _say(self, draw: Callable[[], None]) -> None:
         """Draw in the place of everything but the slider, which keeps the focus while it is moved."""
@@ -151,9 +151,10 @@ class Preview:
         low, high = bounds
         value = low if self.threshold is None else min(max(self.threshold, low), high)
         with self._cut:
+            text("span", self._words("preview.threshold"), "muted small beside-slider")
             slider = ui.slider(min=low, max=high, step=(high - low) / 100, value=value)
-            slider.props(f'data-test="threshold" aria-label="{self._words("preview.threshold")}"')
-            chosen = text("span", number(value), "num small").style("width: 72px; text-align: right")
+            slider.classes("fill").props(f'data-test="threshold" aria-label="{self._words("preview.threshold")}"')
+            chosen = text("span", number(value), "num small beside-slider")
 
         def move() -> None:
             at = float(slider.value)

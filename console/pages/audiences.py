@@ -83,7 +83,7 @@ def _list(visit: Visit, audiences: list[Record]) -> None:
             count(one["treated"]),
             number(one["expected"], 1),
             words.moment(one["created_at"]),
-            one["created_by"],
+            words.name("person", one["created_by"]),
         )
 
     heads = ("name", "status", "version", "in_package", "treated", "expected", "created_at", "created_by")

@@ -41,7 +41,7 @@ def _show(visit: Visit, told: Record) -> None:
 
         return (
             words.moment(line["at"]),
-            line["who"],
+            words.name("person", line["who"]),
             words.name("action", line["action"]),
             subject,
             str(line["version"] or UNKNOWN),
@@ -70,7 +70,7 @@ def _details(words: Words, told: Record) -> str:
     parts = (
         f"{words.name('detail', name)}{words('audit.is')}{_value(words, value)}"
         for name, value in told.items()
-        if value is not None
+        if value is not None and not isinstance(value, list) and name != "members"
     )
     return words("audit.between").join(parts)
 

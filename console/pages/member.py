@@ -95,9 +95,9 @@ def _show(visit: Visit, known: Known) -> None:
         names = ("predictions", "recommended", "timeline", "tags")
         made = [ui.tab(name, label=words(f"member.{name}")).props(f'data-test="tab-{name}"') for name in names]
     with ui.tab_panels(tabs, value=made[0], animated=False).classes("w-full"):
-        with ui.tab_panel(made[0]).classes("grid"):
+        with ui.tab_panel(made[0]).classes("grid free"):
             _predictions(visit, card)
-        with ui.tab_panel(made[1]):
+        with ui.tab_panel(made[1]).classes("stack"):
             recommended(visit, card["member_id"], known.placements["placements"])
         path = f"/members/{part(card['member_id'])}"
         with ui.tab_panel(made[2]):
@@ -157,15 +157,17 @@ def _tiles(visit: Visit, card: Record) -> None:
 
 def _predictions(visit: Visit, card: Record) -> None:
     words = visit.words
-    with panel(words("member.calendar"), width="w8", test="calendar"):
-        due_calendar(words, card)
-    with panel(words("member.risk"), width="w4", test="risk"):
-        risk(words, card["churn"])
-        reasons(words, card["churn"])
-    with panel(words("member.intervals"), width="w8", test="intervals"):
-        next_purchases(words, card["next_purchases"])
-    with panel(words("member.launches"), width="w4", test="launches"):
-        _launches(visit, card["new_products"])
+    with box("stack w8"):
+        with panel(words("member.calendar"), test="calendar"):
+            due_calendar(words, card)
+        with panel(words("member.intervals"), test="intervals"):
+            next_purchases(words, card["next_purchases"])
+    with box("stack w4"):
+        with panel(words("member.risk"), test="risk"):
+            risk(words, card["churn"])
+            reasons(words, card["churn"])
+        with panel(words("member.launches"), test="launches"):
+            _launches(visit, card["new_products"])
 
 
 def _launches(visit: Visit, launches: list[Record]) -> None:

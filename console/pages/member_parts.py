@@ -16,6 +16,7 @@ WEEKS = 5
 SHOWN_A_DAY = 3
 SURE = 0.5
 SHOWN_BY = {
+    "lifecycle_stage": "lifecycle",
     "main_hours": "preferred_hours",
     "main_channel": "preferred_channel",
     "liked_format": "preferred_format",
@@ -101,18 +102,19 @@ def next_purchases(words: Words, purchases: list[Record]) -> None:
         words("member.intervals_about"),
     )
     drawn.style(f"height: {72 + 28 * len(rows)}px")
-    heads = [words(f"member.{name}") for name in ("category", "p7", "p14", "p28", "median", "interval", "ends")]
+    ends = any(one["need_ends"] for one in rows)
+    names = ("category", "p7", "p14", "p28", "median", "interval", *(("ends",) if ends else ()))
     cells = (
         (
             one["category"],
             *(percent(one[name], 0) for name in ("p7", "p14", "p28")),
             one["median_day"],
             f"{one['low_day']} … {one['high_day']}",
-            _ends(words, one),
+            *((_ends(words, one),) if ends else ()),
         )
         for one in rows
     )
-    table(heads, cells, right=(1, 2, 3), test="next-purchases")
+    table([words(f"member.{name}") for name in names], cells, right=(1, 2, 3), test="next-purchases")
 
 
 def tag_table(visit: Visit, told: tuple[Record, Record, Record]) -> None:

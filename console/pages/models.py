@@ -99,7 +99,7 @@ class Models:
     def _standing(self, model: Record, found: dict[str, Record | None], *, may: bool) -> None:
         words, shelf = self.visit.words, model["shelf"]
         challenger, champion = found["challenger"], found["champion"]
-        with panel(width="w12", test="standing"), box("across wide"):
+        with panel(width="w12", test="standing"), box("across row wide"):
             for alias, one in found.items():
                 with box("down tight"):
                     text("span", words(f"models.{alias}"), "muted small")
@@ -109,9 +109,9 @@ class Models:
                 text("span", words("overview.version", model["published"]) if model["published"] else UNKNOWN, "strong")
             if champion and model["published"] != champion["version"]:
                 chip(words("models.to_publish"), "warn", "publish")
-            if challenger and challenger["gate"]:
-                _gate(words, challenger["gate"])
-            box("grow")
+            with box("fill"):
+                if challenger and challenger["gate"]:
+                    _gate(words, challenger["gate"])
             if not may:
                 text("span", words("models.admins"), "muted small")
                 return
@@ -159,6 +159,7 @@ class Models:
             await self.load()
 
         sure.on_click(done)
+        why.on("keydown.enter", done)
         dialog.open()
 
 
@@ -237,11 +238,11 @@ def _versions(visit: Visit, model: Record) -> None:
             else:
                 text("span", one["version"])
 
-        return version, aliases, words.moment(one["made_at"]), one["trained_to"] or UNKNOWN, number(one["value"], 4)
+        return version, aliases, one["made_at"][:10], one["trained_to"] or UNKNOWN, number(one["value"], 4)
 
     heads = [words(f"models.{name}") for name in ("version", "standing", "made", "trained_to")]
     with box("scrolls"):
-        table([*heads, words.name("metric", shelf["metric"])], map(row, shelf["versions"]), right=(4,))
+        table([*heads, words.name("metric", shelf["metric"])], map(row, shelf["versions"]), right=(4,), keep=(2, 3))
 
 
 def _ledger(words: Words, lines: list[Record]) -> None:
@@ -254,7 +255,7 @@ def _ledger(words: Words, lines: list[Record]) -> None:
             words(f"models.{one['action']}_did"),
             one["version"],
             one["who"],
-            (words("models.forced") + " " if one["forced"] else "") + (one["why"] or UNKNOWN),
+            (words("models.forced") + " " if one["forced"] else "") + words.name("ledger", one["why"] or UNKNOWN),
         )
         for one in lines
     ]

@@ -151,11 +151,11 @@ def _freshness_of(visit: Visit, model: Record) -> None:
         return
     champion = next((one["version"] for one in shelf["versions"] if "champion" in one["aliases"]), None)
     waiting = any("challenger" in one["aliases"] for one in shelf["versions"])
-    with box("across"):
-        ui.link(words.name("task", shelf["task"]), f"/models?task={shelf['task']}")
-        box("grow")
-        if model["published"] is not None:
-            chip(words("overview.version", model["published"]))
+    with box("across tied"):
+        with box("down tight"):
+            ui.link(words.name("task", shelf["task"]), f"/models?task={shelf['task']}")
+            if model["published"] is not None:
+                text("span", words("overview.version", model["published"]), "muted small")
         if waiting:
             chip(words("overview.waiting"), "accent", "hourglass_top")
         if champion != model["published"]:

@@ -48,7 +48,7 @@ def _show(visit: Visit, told: Record, tags: dict[str, str]) -> None:
         with panel(test="unknown"), box("across"):
             chip(words("placements.unknown"), "warn", "help")
             text("span", "; ".join(told["unknown"]))
-    with box("grid"):
+    with box("grid free"):
         with panel(words("placements.all"), width="w3"):
             buttons = [_button(words, one) for one in told["placements"]]
         right = box("stack w9")
@@ -85,7 +85,7 @@ def _placement(visit: Visit, placement: Record, tags: dict[str, str]) -> None:
             products = ui.input(words("placements.products")).props(
                 'outlined dense clearable data-test="preview-products"'
             )
-            products.style("min-width: 280px")
+            products.classes("fill").style("min-width: 320px")
             button = ui.button(words("placements.show"), icon="play_arrow").props(
                 'unelevated no-caps data-test="preview-show"'
             )

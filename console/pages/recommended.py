@@ -6,9 +6,11 @@ from console.api import Record
 from console.parts import box, chip, text
 from console.shell import empty, fill, panel, soon
 from console.site import Visit
-from console.words import number
+from console.words import Words, number
 
 K = 10
+CONTROL = "control"
+"""The variant of those who are in none."""
 
 
 def recommended(visit: Visit, member_id: str, placements: list[Record], *, width: str = "w12") -> None:
@@ -32,12 +34,18 @@ def items(visit: Visit, answer: Record) -> None:
     words = visit.words
     with box("across"):
         chip(words.name("route", answer["route"]), "accent", "route")
-        chip(words("recommended.variant", answer["variant"]))
+        if answer["variant"] != CONTROL:
+            chip(words("recommended.variant", answer["variant"]))
         for fallback in answer["fallbacks"]:
             chip(words("recommended.fallback", words.name("source", fallback["step"])), "warn", "alt_route")
     if not answer["items"]:
         empty(words("recommended.none"))
-    for at, item in enumerate(answer["items"], start=1):
+    with box("items"):
+        _list(words, answer["items"])
+
+
+def _list(words: Words, found: list[Record]) -> None:
+    for at, item in enumerate(found, start=1):
         with box("item").props('data-test="item"'):
             text("div", str(at), "rank")
             with box("down tight"):

@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from console.api import Record
-from console.parts import text
+from console.parts import box, text
 from console.rules import Leaf
 from console.words import Words
 
@@ -176,6 +176,7 @@ def _score(edit: Edit) -> None:
         {task: words.name("score", task) for task in SCORES},
         data["score"],
         choose,
+        width=184,
         test="score-task",
     )
     if data["score"] in OF_CATEGORIES:
@@ -188,7 +189,7 @@ def _score(edit: Edit) -> None:
     if data["score"] in OF_PRODUCT:
         _product(edit)
     ways = {"bound": words("rule.by_bound"), "top": words("rule.by_top")}
-    _choice(words("rule.way"), ways, "top" if "top_share" in data else "bound", bound, width=104)
+    _choice(words("rule.way"), ways, "top" if "top_share" in data else "bound", bound, width=92)
     if "top_share" in data:
         _number(edit, "top_share", words("rule.top_share"), step=0.01)
     else:
@@ -222,10 +223,11 @@ def _goods(edit: Edit, goods: Record, *, kept_as: str = "") -> None:
 
 def _window(edit: Edit) -> None:
     words = edit.names.words
-    text("span", words("rule.in"), "muted small")
-    _number(edit, "days", words("rule.days"), whole=True)
-    _number(edit, "min", words("rule.least"), whole=True)
-    _number(edit, "max", words("rule.most"), whole=True)
+    with box("across whole"):
+        text("span", words("rule.in"), "muted small")
+        _number(edit, "days", words("rule.days"), whole=True)
+        _number(edit, "min", words("rule.least"), whole=True)
+        _number(edit, "max", words("rule.most"), whole=True)
 
 
 def _product(edit: Edit) -> None:
@@ -285,9 +287,7 @@ def _many(
         new_value_mode=None if options else "add-unique",
         key_generator=None if options else lambda typed: typed,
     )
-    choice.props(f'outlined dense options-dense use-chips data-test="{test}"').style(
-        "min-width: 144px; max-width: 420px"
-    )
+    choice.props(f'outlined dense options-dense use-chips data-test="{test}"').classes("fields")
 
     def put(event: Any) -> None:
         edit.put(key, list(event.value or []), into=into)
@@ -299,7 +299,7 @@ def _many(
 
 def _number(edit: Edit, key: str, label: str, *, whole: bool = False, step: float = 1) -> None:
     field = ui.number(label, value=edit.data.get(key), step=step, precision=0 if whole else None)
-    field.props(f'outlined dense data-test="field-{key}"').style("width: 84px")
+    field.props(f'outlined dense data-test="field-{key}"').style("width: 72px")
 
     def put(event: Any) -> None:
         edit.put(key, None if event.value is None else int(event.value) if whole else float(event.value))

@@ -38,7 +38,7 @@ def _show(visit: Visit, told: Record) -> None:
         return
     _alerts(words, told["alerts"], {one["name"]: one for one in segments})
     names = {one["name"]: words.told(one) for one in segments}
-    with ui.tabs().props("align=left dense no-caps breakpoint=0 outside-arrows mobile-arrows") as tabs:
+    with ui.tabs().props("align=left dense no-caps breakpoint=0") as tabs:
         for name, label in names.items():
             ui.tab(name, label=label).props(f'data-test="segment-{name}"')
     with ui.tab_panels(tabs, value=segments[0]["name"], animated=False):
@@ -50,7 +50,8 @@ def _show(visit: Visit, told: Record) -> None:
 def _alerts(words: Words, alerts: list[Record], named: dict[str, Record]) -> None:
     with panel(words("segments.alerts"), test="alerts"):
         if not alerts:
-            empty(words("segments.no_alerts"), "notifications_none")
+            with box("across"):
+                chip(words("segments.no_alerts"), "good", "check")
             return
         rows = [
             (
@@ -86,7 +87,8 @@ def _segment(words: Words, segment: Record) -> None:
             with box("across"):
                 text("span", words("segments.cuts"), "muted small")
                 for name, value in segment["cuts"].items():
-                    chip(f"{name} = {value:g}")
+                    said = words.name("cut", name)
+                    chip(f"{said} = {value:g}")
     with panel(words("segments.movement"), width="w6", test="movement"):
         _movement(words, segment)
     if len(segment["sizes"]) > 1:
@@ -119,7 +121,8 @@ def _movement(words: Words, segment: Record) -> None:
     used = {node for one in links for node in one[:2]}
     before = [(f"{code} ", labels[code]) for code in moved["codes"] if f"{code} " in used]
     now = [(f" {code}", labels[code]) for code in moved["codes"] if f" {code}" in used]
-    drawn = chart(charts.flow([*before, *now], links), words("segments.movement_about"), "high", test="sankey")
+    options = charts.flow([*before, *now], links, [labels[AWAY], labels[NONE]])
+    drawn = chart(options, words("segments.movement_about"), "high", test="sankey")
     drawn.style(f"height: {max(240, 48 * len(now))}px")
     with ui.expansion(words("segments.matrix")).props("dense").classes("w-full"):
         shown = [code for code in moved["codes"] if f"{code} " in used or f" {code}" in used]

@@ -65,8 +65,8 @@ def _entries(words: Words, lines: ui.element, told: Record, kind: str) -> None:
 def _entry(words: Words, entry: Record) -> None:
     event = entry["event"]
     with box("line"):
-        hour = "" if entry["hour"] is None else f" {entry['hour']:02d}h"
-        text("span", f"{entry['day'][2:]}{hour}", "muted num small")
+        hour = "" if entry["hour"] is None else f" {entry['hour']:02d}:00"
+        text("span", f"{entry['day']}{hour}", "muted num small")
         ui.icon(EVENT_ICONS.get(event or "", ICONS[entry["kind"]]))
         with box("across"):
             text("span", words.name("event", event) if event else words.name("kind", entry["kind"]), "strong")

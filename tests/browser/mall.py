@@ -1,6 +1,7 @@
-"""A small mall for the console's tests: two publications, models with a champion and a challenger, people and keys."""
+"""A small mall for the console's tests: three publications, a champion and a challenger, people and their keys."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from recsys.answers.overview import remember, standing
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.history import record
+from recsys.artifacts.tagging.settings import AlertRule
 from recsys.core.config import Home
 from recsys.store.database import database
 from recsys.store.keys import Key, Role, create_key
@@ -54,24 +56,31 @@ def build(root: Path) -> Mall:
 
 
 def _publish(home: Home) -> None:
+    """Publish three times, a fortnight apart; by the last one more of the loyal are new again than before."""
     now = content(version="1")
-    before = _a_fortnight_before(content(seed=1, version="1"))
-    first = Publication.open(write_publication(home.publications, before, keep=20))
-    remember(home.overview, standing(first))
-    record(home.tags, first, None, ())
-    second = Publication.open(write_publication(home.publications, now, keep=20))
-    remember(home.overview, standing(second))
-    record(home.tags, second, first, ())
+    before = _as_of(_moved(content(seed=1, version="1"), lambda n: n % 3 == 0 and n != 3), -14)
+    first = _as_of(_moved(content(seed=2, version="1"), lambda n: n % 3 == 0), -28)
+    rule = AlertRule.checked({"segment": "lifecycle", "from": ["loyal"], "to": ["new"], "weeks": 2, "least": 1})
+    earlier: Publication | None = None
+    for made in (first, before, now):
+        publication = Publication.open(write_publication(home.publications, made, keep=20))
+        remember(home.overview, standing(publication))
+        record(home.tags, publication, earlier, [rule])
+        earlier = publication
 
 
-def _a_fortnight_before(now: Made) -> Made:
-    """Every third member was somewhere else a fortnight ago."""
-    assert now.tagged is not None
-    segments = now.tagged.segments.copy()
-    codes = ["new", "loyal", "lost"]
-    third = segments.index % 3 == 0
-    segments.loc[third, "lifecycle"] = [codes[(n // 3) % 3] for n in segments.index[third]]
-    return replace(now, as_of=now.as_of.plus(days=-14), tagged=replace(now.tagged, segments=segments))
+def _as_of(made: Made, days: int) -> Made:
+    return replace(made, as_of=made.as_of.plus(days=days))
+
+
+def _moved(made: Made, moved: Callable[[int], bool]) -> Made:
+    """Put some members, by their numbers, where they were before: new, loyal and lost in turn."""
+    assert made.tagged is not None
+    segments = made.tagged.segments.copy()
+    codes = ("new", "loyal", "lost")
+    rows = [n for n in segments.index if moved(n)]
+    segments.loc[rows, "lifecycle"] = [codes[(n // 3) % 3] for n in rows]
+    return replace(made, tagged=replace(made.tagged, segments=segments))
 
 
 def _train(home: Home) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,12 @@ from tests.chromium import chromium
 from tests.serving_process import serve_command, serving
 
 WIDTH, HEIGHT = 1280, 800
+WIDTHS = (WIDTH, 1920)
+CARD = 420
 LARGEST = 300_000
 SHOWN = ("overview", "member", "audience-new")
 """Pages whose pictures the README shows."""
+SHOWN_IN = "en"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 MEMBERS, DAYS = "300", "400"
 PUBLISHED = ("2025-08-20", "2025-09-03", "2025-09-17", "2025-10-01")
@@ -34,26 +37,29 @@ PERSON = "olga"
 
 @dataclass(frozen=True)
 class Picture:
-    """A page and what is done on it before it is taken."""
+    """A page and what is done on it before it is taken. width: of the window where it is always the same."""
 
     name: str
     path: str
     prepare: Callable[[Page], None] = settled
+    width: int | None = None
 
 
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Home.default().root / "screenshots" / "home")
-    parser.add_argument("--language", choices=sorted(LANG), default="en")
-    parser.add_argument("--width", type=int, default=WIDTH)
+    parser.add_argument("--language", choices=sorted(LANG), action="append", help="default: all")
+    parser.add_argument("--width", type=int, action="append", help="default: 1280 and 1920")
+    parser.add_argument("--only", action="append", help="names of pictures; default: all")
     asked = parser.parse_args()
     out = Home.default().root / "screenshots"
     out.mkdir(parents=True, exist_ok=True)
     home = Home(asked.home)
     if not home.publications.is_dir():
         make_shop(home, out / "shop")
-    take(home, out, asked.language, asked.width)
+    looks = [(language, width) for language in asked.language or LANG for width in asked.width or WIDTHS]
+    take(home, out, looks, asked.only)
 
 
 def make_shop(home: Home, folder: Path) -> None:
@@ -80,10 +86,11 @@ def command(arguments: list[str], home: Home, folder: Path) -> None:
     subprocess.run([program, *arguments], cwd=folder, env=environment, check=True)
 
 
-def take(home: Home, out: Path, language: str, width: int) -> None:
-    """Open every page in a browser and keep its picture."""
+def take(home: Home, out: Path, looks: Sequence[tuple[str, int]], only: Sequence[str] | None) -> None:
+    """Open every page in a browser and keep its picture. looks: language and width. only: names; None = all."""
     password = secrets.token_urlsafe(12)
     People(home.root / "console" / "people.json").put(PERSON, password, "")
+    expect.set_options(timeout=60_000)
     with (
         tempfile.TemporaryDirectory() as name,
         serving(serve_command(), home.root, folder_in(name, "service")) as service,
@@ -91,23 +98,35 @@ def take(home: Home, out: Path, language: str, width: int) -> None:
         chromium() as browser,
     ):
         member = visit_placements(home, service.url)
-        page = browser.new_page(viewport={"width": width, "height": HEIGHT})
-        expect.set_options(timeout=60_000)
-        page.goto(f"{console.url}/login")
-        if page.locator("html").get_attribute("lang") != LANG[language]:
-            page.get_by_test_id("language").click()
-            expect(page.locator(f"html[lang={LANG[language]}]")).to_be_attached()
-        log_in(page, PERSON, password)
-        expect(page.get_by_test_id("overview")).to_be_visible()
-        for picture in pictures(member):
-            page.set_viewport_size({"width": width, "height": HEIGHT})
-            page.goto(console.url + picture.path)
-            picture.prepare(page)
-            settled(page)
-            shoot(page, out / f"{picture.name}-{language}-{width}.png", width)
-    for name in SHOWN if (language, width) == ("en", WIDTH) else ():
-        DOCS.mkdir(parents=True, exist_ok=True)
-        made = out / f"{name}-{language}-{width}.png"
+        for language, width in looks:
+            page = browser.new_page(viewport={"width": width, "height": HEIGHT})
+            page.goto(f"{console.url}/login")
+            if page.locator("html").get_attribute("lang") != LANG[language]:
+                page.get_by_test_id("language").click()
+                expect(page.locator(f"html[lang={LANG[language]}]")).to_be_attached()
+            if not only or "login" in only:
+                shoot(page, out / f"login-{language}-{width}.png", width)
+            log_in(page, PERSON, password)
+            expect(page.get_by_test_id("overview")).to_be_visible()
+            for picture in pictures(member):
+                if only and picture.name not in only:
+                    continue
+                seen = picture.width or width
+                page.set_viewport_size({"width": seen, "height": HEIGHT})
+                page.goto(console.url + picture.path)
+                picture.prepare(page)
+                settled(page)
+                shoot(page, out / f"{picture.name}-{language}-{width}.png", seen)
+            page.context.close()
+    if (SHOWN_IN, WIDTH) in looks and not only:
+        show(out)
+
+
+def show(out: Path) -> None:
+    """Put into the documentation what the README shows."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    for name in SHOWN:
+        made = out / f"{name}-{SHOWN_IN}-{WIDTH}.png"
         if made.stat().st_size >= LARGEST:
             raise SystemExit(f"{made} is larger than {LARGEST} bytes")
         shutil.copyfile(made, DOCS / f"{name}.png")
@@ -117,15 +136,19 @@ def pictures(member: str) -> tuple[Picture, ...]:
     """List the pages."""
     return (
         Picture("overview", "/"),
+        Picture("member-none", "/members"),
         Picture("member", f"/members/{member}"),
         Picture("member-recommended", f"/members/{member}", lambda page: tab(page, "recommended")),
         Picture("member-timeline", f"/members/{member}", lambda page: tab(page, "timeline")),
         Picture("member-tags", f"/members/{member}", lambda page: tab(page, "tags")),
-        Picture("card", f"/card/{member}"),
-        Picture("audiences", "/audiences"),
+        Picture("member-unknown", "/members/nobody"),
+        Picture("card", f"/card/{member}", width=CARD),
         Picture("audience-new", "/audiences/new", scenario),
         Picture("audience-rule", "/audiences/new", rule),
+        Picture("audience-alike", "/audiences/new", alike),
         Picture("audience", "/audiences/new", create),
+        Picture("audience-export", "/audiences", export),
+        Picture("audiences", "/audiences"),
         Picture("audit", "/audit"),
         Picture("segments", "/segments"),
         Picture("placements", "/placements", lambda page: preview(page, member)),
@@ -168,6 +191,7 @@ def rule(page: Page) -> None:
     for kind in ("bought", "contacted"):
         page.get_by_test_id("add").first.click()
         page.get_by_test_id(f"add-{kind}").click()
+        expect(page.get_by_test_id(f"leaf-{kind}")).to_be_visible()
     expect(page.get_by_test_id("preview-count")).to_be_visible()
     page.wait_for_timeout(1500)
 
@@ -180,6 +204,25 @@ def create(page: Page) -> None:
     page.get_by_test_id("audience-name").fill(f"Win-back {secrets.token_hex(2)}")
     page.get_by_test_id("create").click()
     expect(page.get_by_test_id("audience-title")).to_be_visible()
+
+
+def alike(page: Page) -> None:
+    """Ask for members like those of a list."""
+    settled(page)
+    page.get_by_test_id("by-alike").click()
+    page.get_by_test_id("seeds").fill("\n".join(f"M{n:08d}" for n in range(20, 80)))
+    page.get_by_test_id("alike-size").fill("50")
+    expect(page.get_by_test_id("preview-count")).to_be_visible()
+    page.wait_for_timeout(1500)
+
+
+def export(page: Page) -> None:
+    """Open the dialog of an export."""
+    settled(page)
+    page.get_by_test_id("audience-list").get_by_role("link").first.click()
+    settled(page)
+    page.get_by_test_id("export").click()
+    expect(page.get_by_test_id("export-dialog")).to_be_visible()
 
 
 def preview(page: Page, member: str) -> None:

@@ -3,21 +3,17 @@
 import csv
 import io
 import re
-from pathlib import Path
 
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.browser.actions import counted, exported
 from tests.browser.conftest import Site, settled
 from tests.publications import member_id
 
 
 def preview(api: httpx.Client, **asked: object) -> httpx.Response:
     return api.post("/audiences/preview", json=asked)
-
-
-def counted(page: Page, n: int) -> None:
-    expect(page.get_by_test_id("preview-count").locator(".value")).to_have_text(str(n))
 
 
 def choose(page: Page, field: str, *names: str) -> None:
@@ -66,17 +62,6 @@ def test_a_scenario_is_answered_previewed_cut_frozen_and_exported(site: Site, ap
     rows = list(csv.DictReader(io.StringIO(exported(page, "CSV (spreadsheets)", "Treated").decode("utf-8-sig"))))
     assert len(rows) == counts["treated"]
     assert {row["arm"] for row in rows} == {"treated"}
-
-
-def exported(page: Page, kind: str, arm: str) -> bytes:
-    """Export what is on the page and return the file."""
-    page.get_by_test_id("export").click()
-    page.get_by_test_id("export-dialog").get_by_role("button", name=kind).click()
-    page.get_by_test_id("export-dialog").get_by_role("button", name=arm).click()
-    with page.expect_download() as download:
-        page.get_by_test_id("export-go").click()
-    expect(page.get_by_test_id("export-far")).to_contain_text("done")
-    return Path(download.value.path()).read_bytes()
 
 
 def test_a_rule_is_built_its_mistakes_are_shown_where_they_are_and_it_gets_a_next_version(

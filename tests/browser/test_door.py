@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -11,6 +12,7 @@ from recsys.store.keys import revoke_key
 from tests.browser.conftest import LANG, Site, at, log_in, settled
 from tests.browser.console import console_of
 from tests.browser.mall import PASSWORD, Mall
+from tests.browser.wire import Wire
 from tests.publications import member_id
 from tests.serving_process import Running, free_port
 
@@ -160,6 +162,36 @@ def test_a_dead_service_is_told_and_asked_again(mall: Mall, context: BrowserCont
             expect(page.get_by_test_id("trouble-down")).to_be_visible()
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_test_id("trouble-down")).to_be_visible()
+
+
+def test_a_service_that_comes_back_is_shown_again(
+    mall: Mall, service: Running, context: BrowserContext, tmp_path: Path
+) -> None:
+    wire = Wire(urlsplit(service.url).port or 0)
+    wire.mend()
+    with console_of(mall.home, wire.url, tmp_path) as up:
+        page = at(up.url, context).open("/audiences/new")
+        settled(page)
+        page.get_by_test_id("by-rule").click()
+        expect(page.get_by_test_id("preview-count")).to_be_visible()
+        wire.cut()
+        page.get_by_test_id("field-min").fill("0.3")
+        expect(page.get_by_test_id("preview").get_by_test_id("trouble-down")).to_be_visible()
+        page.get_by_test_id("audience-name").fill("made while nobody listens")
+        page.get_by_test_id("create").click()
+        expect(page.locator(".q-notification")).to_contain_text("The service cannot be reached")
+        expect(page.get_by_test_id("create")).to_be_enabled()
+        wire.mend()
+        page.get_by_test_id("preview").get_by_role("button", name="Try again").click()
+        expect(page.get_by_test_id("preview-count")).to_be_visible()
+        expect(page.get_by_test_id("audience-name")).to_have_value("made while nobody listens")
+        wire.cut()
+        page.goto(f"{up.url}/segments")
+        expect(page.get_by_test_id("trouble-down")).to_be_visible()
+        wire.mend()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_test_id("sizes").first).to_be_visible()
+        wire.cut()
 
 
 def _focused(page: Page) -> str:

@@ -135,10 +135,30 @@ def test_segments_show_sizes_and_who_moved(site: Site, api: httpx.Client) -> Non
     for part in segment["parts"]:
         if part["size"]:
             expect(lines.filter(has_text=part["en"]).first).to_contain_text(str(part["size"]))
-    expect(page.get_by_test_id("sankey").locator("svg").first).to_be_visible()
     expect(page.get_by_test_id("movement")).to_contain_text("since 2025-03-17, 14 days")
+    moved = segment["movement"]
+    words = {part["code"]: part["en"] for part in segment["parts"]}
+    drawn = page.get_by_test_id("sankey").locator("svg text")
+    sides = [[sum(row) for row in moved["counts"]], [sum(column) for column in zip(*moved["counts"], strict=True)]]
+    ends = [words[code] for side in sides for code, n in zip(moved["codes"], side, strict=True) if n]
+    assert len(ends) > 4
+    expect(drawn).to_have_count(len(ends))
+    assert sorted(drawn.all_inner_texts()) == sorted(ends)
     page.get_by_text("Movement matrix").click()
-    expect(page.get_by_test_id("matrix")).to_be_visible()
+    line = page.get_by_test_id("matrix").locator("tbody tr").filter(has_text=words["loyal"]).locator("td")
+    of_loyal = moved["counts"][moved["codes"].index("loyal")]
+    assert line.all_inner_texts()[1 : 1 + len(words)] == [str(n) for n in of_loyal[: len(words)]]
+
+
+def test_an_alert_tells_who_moved_more_than_usual(site: Site, api: httpx.Client) -> None:
+    (alert,) = told(api, "/segments")["alerts"]
+    page = site.open("/segments", language="zh")
+    line = page.get_by_test_id("alert-lines").locator("tbody tr")
+    expect(line).to_have_count(1)
+    expect(line).to_contain_text(alert["zh"])
+    cells = line.locator("td").all_inner_texts()
+    assert cells[0] == alert["until"]
+    assert cells[3:] == [str(alert["moved"]), f"{alert['expected']:.1f}", f"+{alert['rise'] * 100:.0f}%"]
 
 
 def test_models_stand_side_by_side_and_operations_may_only_look(site: Site) -> None:

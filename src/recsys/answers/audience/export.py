@@ -97,9 +97,9 @@ def begin_export(
     package = Package.open(place_of(shelf.root, draft.audience_id, version.version), draft.digest)
     keys = package.row_keys()
     withheld = among(keys, opted_out)
-    of_part = _of_part(package, wanted.part)
-    mask = of_part & ~withheld
-    members, left_out = int(mask.sum()), int((of_part & withheld).sum())
+    inside = of_part(package, wanted.part)
+    mask = inside & ~withheld
+    members, left_out = int(mask.sum()), int((inside & withheld).sum())
     told = {"format": str(wanted.kind), "arm": str(wanted.part), "way": wanted.way, "withheld": left_out}
     record(shelf.engine, Line(now, who, Action.EXPORT, draft.audience_id, version.version, members, told))
 
@@ -121,7 +121,8 @@ def begin_export(
     return Export(version, wanted, members, left_out, _counted(_pieces(package, wanted.kind, mask), ended))
 
 
-def _of_part(package: Package, part: Part) -> "np.ndarray":
+def of_part(package: Package, part: Part) -> "np.ndarray":
+    """(n,) whether a member of the package, in its order, is of a part."""
     arms = pq.read_table(package.members, columns=["arm"]).column("arm")
     if part is Part.ALL:
         return np.ones(len(arms), bool)

@@ -93,9 +93,12 @@ class Package:
     products: int
 
     @classmethod
-    def open(cls, folder: Path, digest: str) -> Self:
-        """Open a package whose manifest has a digest; `ArtifactError` when anything of it was altered."""
-        manifest = read_manifest(folder)
+    def open(cls, folder: Path, digest: str, *, verify: bool = True) -> Self:
+        """Open a package whose manifest has a digest; `ArtifactError` when anything of it was altered.
+
+        verify: look at every byte of it, and not at the manifest alone.
+        """
+        manifest = read_manifest(folder, verify=verify)
         if file_digest(folder / MANIFEST) != digest:
             raise ArtifactError(folder / MANIFEST, "is not the one that was sealed")
         if manifest.get("format") != FORMAT:

@@ -37,7 +37,7 @@ class Offer:
     due_day: str | None
     """The mall day to be there for; null = unknown."""
     channel: str | None
-    """The channel that the member prefers; null = unknown."""
+    """The channel by which the member is best contacted; null = unknown."""
     hour: int | None
     """The hour of the day in which the member buys most; null = unknown."""
     format: str | None
