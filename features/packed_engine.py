@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from feast.repo_config import FeastConfigBaseModel
 
 from features.packed_door import PackedDoor
 from features.packed_values import arrow_type, packable
+
+A_DAY = timedelta(days=1)
 
 
 class PackedEngineConfig(FeastConfigBaseModel):
@@ -38,7 +41,14 @@ class PackedEngine(LocalComputeEngine):
 
     def _copy(self, task: MaterializationTask, source: DataSource, store: PackedDoor) -> None:
         view = task.feature_view
-        job = self.offline_store.pull_latest_from_table_or_query(
+        # The store keeps the newest of a key's rows by itself; only a long span is worth a join that does so before.
+        short = task.end_time - task.start_time <= A_DAY
+        pull = (
+            self.offline_store.pull_all_from_table_or_query
+            if short
+            else self.offline_store.pull_latest_from_table_or_query
+        )
+        job = pull(
             config=self.repo_config,
             data_source=source,
             join_key_columns=view.join_keys,

@@ -29,12 +29,15 @@ def results(rows: PackedRows, types: Mapping[str, ValueType]) -> bytes:
     places = {column.name: place for place, column in enumerate(rows.schema.columns)}
     doubles = {column.name: place for place, column in enumerate(rows.schema.fixed) if column.kind == "float"}
     nulls = rows.nulls()
+    fast = [name for name, value_type in types.items() if value_type is ValueType.DOUBLE and name in doubles]
+    made = _doubles(rows.numbers[:, [doubles[name] for name in fast]].T, nulls[:, [places[name] for name in fast]].T)
+    written = dict(zip(fast, made, strict=True))
     vectors = []
     for name, value_type in types.items():
         if name not in places:
             values = NULL * len(rows)
-        elif value_type is ValueType.DOUBLE and name in doubles:
-            values = _doubles(rows.numbers[:, doubles[name]], nulls[:, places[name]])
+        elif name in written:
+            values = written[name]
         else:
             cells = values_of(rows.column(name), value_type)
             values = b"".join([_part(VALUE, cell.SerializeToString()) for cell in cells])
@@ -42,16 +45,17 @@ def results(rows: PackedRows, types: Mapping[str, ValueType]) -> bytes:
     return b"".join(vectors)
 
 
-def _doubles(numbers: np.ndarray, null: np.ndarray) -> bytes:
-    cells = np.empty((len(numbers), 11), np.uint8)
-    cells[:, :3] = DOUBLE
-    cells[:, 3:] = np.ascontiguousarray(numbers, "<f8").view(np.uint8).reshape(-1, 8)
+def _doubles(numbers: np.ndarray, null: np.ndarray) -> list[bytes]:
+    """(f,) values of (f, n) numbers, one feature after another."""
+    cells = np.empty((*numbers.shape, 11), np.uint8)
+    cells[:, :, :3] = DOUBLE
+    cells[:, :, 3:] = np.ascontiguousarray(numbers, "<f8").view(np.uint8).reshape(*numbers.shape, 8)
     if not null.any():
-        return cells.tobytes()
+        return [feature.tobytes() for feature in cells]
     cells[null, 1] = 0
     kept = np.ones(cells.shape, bool)
     kept[null, 2:] = False
-    return cells[kept].tobytes()
+    return [feature[keep].tobytes() for feature, keep in zip(cells, kept, strict=True)]
 
 
 def _times(rows: PackedRows) -> bytes:

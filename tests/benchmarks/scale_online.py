@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -119,7 +119,7 @@ def load_limit(shop: Shop, folder: Path) -> Callable[[], float]:
 
 
 def loads(shop: Shop, folder: Path, repeats: int) -> list[Line]:
-    """Materialise into a folder, twice over: the first load makes the file, the second doubles it."""
+    """Materialise into a folder, twice over."""
     limit = load_limit(shop, folder)
     firsts, seconds, limits = [], [], []
     for repeat in range(repeats):
@@ -128,12 +128,12 @@ def loads(shop: Shop, folder: Path, repeats: int) -> list[Line]:
         began = perf_counter()
         put(place, pq.read_table(shop.file))
         firsts.append(perf_counter() - began)
-        once = (place / "data.mdb").stat().st_size
+        once = size_of(place)
         table = shop.at(1)
         began = perf_counter()
         put(place, table)
         seconds.append(perf_counter() - began)
-        twice = (place / "data.mdb").stat().st_size
+        twice = size_of(place)
         shutil.rmtree(place)
         gc.collect()
     least, first, second = median(limits), median(firsts), median(seconds)
@@ -141,9 +141,14 @@ def loads(shop: Shop, folder: Path, repeats: int) -> list[Line]:
     return [
         Line(f"materialise {shop.members:,} x {shop.features}", f"{first:.2f} s", told, first / least, "2.5"),
         Line("again, a day later (without the scan)", f"{second:.2f} s", told, second / least, ""),
-        Line("bytes a row, after one load", f"{once / shop.members:.0f}"),
-        Line("bytes a row, after the second", f"{twice / shop.members:.0f}", "", twice / once, ""),
+        Line("bytes a row on disk, after one load", f"{once / shop.members:.0f}"),
+        Line("bytes a row on disk, after the second", f"{twice / shop.members:.0f}", "", twice / once, ""),
     ]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes that the files of a folder take on disk."""
+    return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -176,7 +181,7 @@ def reads(shop: Shop, store: str, reader: RowReader, limits: "Limits", door: Doo
         (p50, p99), (feast, feast99) = quantiles(times["read"]), quantiles(times["feast"])
         for name in limits:
             least = quantiles(times[name])[0]
-            goal = "1.5" if size == max(SIZES) and store == "LMDB" else ""
+            goal = "1.5" if size == max(SIZES) and store == "folder" else ""
             lines.append(
                 Line(f"{store}: read {size} as NumPy", f"{p50:.3f} ms", f"{least:.3f} ms {name}", p50 / least, goal)
             )
@@ -251,9 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         online = {"type": "features.packed_store.PackedOnlineStore", "path": str(folder / "online")}
         door = feast_door(folder / "feast", shop.file, online)
         began = perf_counter()
-        door.materialize(DAY - timedelta(days=1), DAY + timedelta(days=1))
-        show([Line("the same by Feast's own command, through its DuckDB join", f"{perf_counter() - began:.2f} s")])
-        show(reads(shop, "LMDB", row_reader(folder / "online", seconds=5), folder_limits(shop), door))
+        door.materialize(DAY, DAY)
+        show([Line("the same by Feast's own command, of one day", f"{perf_counter() - began:.2f} s")])
+        show(reads(shop, "folder", row_reader(folder / "online", seconds=5), folder_limits(shop), door))
         show([Line(*line) for line in fresh_row(folder / "fresh", shop.at(0).slice(0, 20_000))])
         show(redis_lines(shop, folder, stack, told.repeats))
 

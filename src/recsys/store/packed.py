@@ -1,6 +1,9 @@
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import lmdb
@@ -8,18 +11,24 @@ import pyarrow as pa
 
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.store.mapped import environment, identity
-from recsys.store.packed_batch import STAMP, Batch, Key, collected_later, instant, moved, row_names
-from recsys.store.packed_layout import NO_TIME, PackedSchema
-from recsys.store.packed_rows import PackedBytes, PackedRows
+from recsys.store.packed_batch import Batch, Key, collected_later, instant, moved, row_names
+from recsys.store.packed_file import RowFiles, write_rows
+from recsys.store.packed_layout import ArrowArray, PackedSchema, pieces
+from recsys.store.packed_rows import PackedRows
+from recsys.store.packed_view import Record, Rest, StoredView, records
 
-# Address space, not disk: the file grows by what is written. A row of 60 numbers takes about 0.6 KB; a second full load
-# stands beside the first until it is committed, so the file comes to twice the rows and keeps that size.
-MAP_SIZE = 64 << 30
+MAP_SIZE = 16 << 30
+"""Address space of the LMDB file, not disk: it grows by what is written between two full loads."""
 CHUNK = 65_536
+LAID_OUT_FROM = 4096
+"""A load of so many rows, that has a quarter of the file's at least, is laid out as a file."""
+SUFFIX = ".rows"
+
+Progress = Callable[[int], object]
 
 
 class PackedStore:
-    """The online store: an LMDB environment with one value a row.
+    """The online store: of each view a file with the last full load, and before it an LMDB with the rows since then.
 
     Any number of processes read while one writes. A write is one transaction: durable, and seen by everybody, when it
     returns; gone without a trace when its process dies before. A store or reader must not be carried over a fork.
@@ -32,6 +41,8 @@ class PackedStore:
         """
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._sync = sync
+        self._files = RowFiles(path)
         self._env = environment(path, size=MAP_SIZE, sync=sync)
 
     def write(
@@ -42,7 +53,7 @@ class PackedStore:
         keys: Sequence[str],
         event: str,
         created: str | None = None,
-        progress: Callable[[int], object] | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Write rows in one transaction; a row that is older than the stored one is left out.
 
@@ -56,40 +67,64 @@ class PackedStore:
         batch = Batch.of(table, keys=keys, event=event, created=created)
         if not len(batch):
             return 0
-        prefix, written = _prefix(view), 0
+        newest = batch.newest
         with collected_later(), self._transaction() as txn:
-            newest = _newest(txn, view)
-            for start in range(0, len(batch), CHUNK):
-                part = batch.part(start, start + CHUNK)
-                names = [prefix + name for name in part.names]
-                rows: Iterator[tuple[bytes, memoryview]] = zip(names, part.rows(schema), strict=True)
-                if batch.oldest < newest:
-                    rows = (row for row in rows if _is_newer(row[1], txn.get(row[0])))
-                written += txn.cursor().putmulti(rows)[1]
-                if progress:
-                    progress(len(names))
+            stored = self._stored(txn, view)
+            file = old = stored.file_name
+            if batch.oldest < stored.newest:
+                batch = batch.where(batch.newer(stored.times(batch.names)))
+            if len(batch) >= max(LAID_OUT_FROM, stored.filed // 4):
+                file = self._lay_out(txn, _with(batch, schema, stored.rest(batch.names), progress))
+                stored.clear()
+            else:
+                _put(stored, batch, schema, progress)
             txn.put(_schema_name(view, schema.number), schema.dump())
-            txn.put(_view_name(view), STAMP.pack(schema.number, *max(newest, batch.newest)))
-        return written
+            txn.put(stored.name, Record(schema.number, *max(newest, stored.newest), file).dump())
+        self._drop(old, unless=file)
+        return len(batch)
 
     def forget(self, view: str, *, before: datetime | None = None) -> int:
         """Take away a view's rows, all of them or those with an event time before an instant; returns how many."""
-        limit = instant(before)
         with self._transaction() as txn:
-            names = [
-                bytes(name) for name, value in _rows(txn, view) if before is None or STAMP.unpack_from(value)[1] < limit
-            ]
-            for name in names:
-                txn.delete(name)
+            stored = self._stored(txn, view)
+            file = old = stored.file_name
+            gone, rest = stored.forget(None if before is None else instant(before))
+            if rest is not None and before is not None:
+                file = self._lay_out(txn, rest)
             if before is None:
-                txn.delete(_view_name(view))
+                file = ""
+                txn.delete(stored.name)
                 txn.delete(_note_name(view))
-        return len(names)
+            elif stored.record is not None:
+                txn.put(stored.name, replace(stored.record, file=file).dump())
+        self._drop(old, unless=file)
+        return gone
 
     def note(self, view: str, made_of: str) -> None:
         """Keep beside a view's rows what they were made of."""
         with self._transaction() as txn:
             txn.put(_note_name(view), made_of.encode())
+
+    def _stored(self, txn: "lmdb.Transaction", view: str) -> StoredView:
+        return StoredView(txn, view, self._files)
+
+    def _lay_out(self, txn: "lmdb.Transaction", rows: Rest) -> str:
+        """Write a file of rows and return its name; what no view names any more goes first."""
+        named = {Record.load(record).file for record in records(txn)}
+        for path in self._path.glob(f"*{SUFFIX}"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+        path = self._path / f"{uuid.uuid4().hex}{SUFFIX}"
+        try:
+            write_rows(path, rows.names, rows.blocks, row_width=rows.width, sync=self._sync)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path.name
+
+    def _drop(self, file: str, *, unless: str) -> None:
+        if file and file != unless:
+            (self._path / file).unlink(missing_ok=True)
 
     @contextmanager
     def _transaction(self) -> "Iterator[lmdb.Transaction]":
@@ -109,37 +144,36 @@ class PackedReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: tuple[int, int] | None = None
+        self._place: tuple[int, int] | None = None
         self._env: lmdb.Environment | None = None
         self._schemas: dict[int, PackedSchema] = {}
+        self._files = RowFiles(path)
 
     def read(self, view: str, keys: Sequence[Key], *, not_before: datetime | None = None) -> PackedRows:
         """Read the rows of keys, in the keys' order; unknown keys are told by `found`.
 
         keys: a text for each row, or a sequence of texts in the order of the view's key columns.
         not_before: a row whose event time is earlier is stale and withheld: give now minus the age that is allowed.
-        `MissingError` when the view was never materialised, `ArtifactError` when the file is none of a store.
+        `MissingError` when the view was never materialised, `ArtifactError` when the store is broken.
         """
-        names = row_names(_prefix(view), keys)
-        with self._opened().begin(buffers=True) as txn:
-            latest = self._latest(txn, view)
-            get, empty = txn.get, latest.empty
-            packed = PackedBytes.of([get(name, empty) for name in names])
-            foreign = set(packed.schema_numbers().tolist()) - {latest.number}
-            older = {number: self._schema(txn, view, number) for number in foreign}
+        names = row_names(keys)
+        with self._seen(view) as stored:
+            latest = self._latest(stored)
+            packed = stored.packed(names, latest.empty)
+            older = {number: self._schema(stored, number) for number in packed.foreign(latest)}
         if older:
             packed = moved(packed, older, latest)
         return PackedRows.of(latest, packed, not_before=instant(not_before))
 
     def schema(self, view: str) -> PackedSchema:
         """Return the columns of a view as last written; `MissingError` when it was never materialised."""
-        with self._opened().begin() as txn:
-            return self._latest(txn, view)
+        with self._seen(view) as stored:
+            return self._latest(stored)
 
     def count(self, view: str) -> int:
         """Count the rows of a view."""
-        with self._opened().begin(buffers=True) as txn:
-            return sum(1 for _ in _rows(txn, view))
+        with self._seen(view) as stored:
+            return stored.count()
 
     def made_of(self, view: str) -> str | None:
         """Return what was noted of a view's rows, None where nothing was."""
@@ -149,53 +183,63 @@ class PackedReader:
             noted = txn.get(_note_name(view))
         return None if noted is None else bytes(noted).decode()
 
+    @contextmanager
+    def _seen(self, view: str) -> Iterator[StoredView]:
+        """Look at a view as it stands now; a file that was replaced between two looks is looked for again."""
+        for last in (False, False, False, True):
+            with self._opened().begin(buffers=True) as txn:
+                try:
+                    stored = StoredView(txn, view, self._files)
+                except FileNotFoundError as error:
+                    if last:
+                        raise ArtifactError(self._path, "misses a file of rows") from error
+                    continue
+                yield stored
+                return
+
     def _opened(self) -> "lmdb.Environment":
-        file = identity(self._path)
-        if file is None:
+        place = identity(self._path)
+        if place is None:
             raise MissingError("online rows", "recsys materialize")
-        if self._env is None or file != self._file:
+        if self._env is None or place != self._place:
             self._env = None  # LMDB has one handle of a path: the old file's goes before the new one's comes
-            self._env, self._file, self._schemas = environment(self._path, size=MAP_SIZE), file, {}
+            self._env, self._place = environment(self._path, size=MAP_SIZE), place
+            self._schemas, self._files = {}, RowFiles(self._path)
         return self._env
 
-    def _latest(self, txn: "lmdb.Transaction", view: str) -> PackedSchema:
-        stored = txn.get(_view_name(view))
-        if stored is None:
-            raise MissingError(f"online rows of {view}", "recsys materialize")
-        return self._schema(txn, view, STAMP.unpack(stored)[0])
+    def _latest(self, stored: StoredView) -> PackedSchema:
+        if stored.record is None:
+            raise MissingError(f"online rows of {stored.view}", "recsys materialize")
+        return self._schema(stored, stored.record.schema)
 
-    def _schema(self, txn: "lmdb.Transaction", view: str, number: int) -> PackedSchema:
+    def _schema(self, stored: StoredView, number: int) -> PackedSchema:
         if number not in self._schemas:
-            self._schemas[number] = PackedSchema.load(bytes(txn.get(_schema_name(view, number), b"")))
+            self._schemas[number] = PackedSchema.load(bytes(stored.txn.get(_schema_name(stored.view, number), b"")))
         return self._schemas[number]
 
 
-def _rows(txn: "lmdb.Transaction", view: str) -> "Iterator[tuple[bytes | memoryview, bytes | memoryview]]":
-    prefix = _prefix(view)
-    cursor = txn.cursor()
-    if not cursor.set_range(prefix):
-        return
-    for name, value in cursor:
-        if bytes(name[: len(prefix)]) != prefix:
-            return
-        yield name, value
+def _put(stored: StoredView, batch: Batch, schema: PackedSchema, progress: Progress | None) -> None:
+    """Write rows into LMDB."""
+    for start in range(0, len(batch), CHUNK):
+        part = batch.part(start, start + CHUNK)
+        names = [stored.prefix + name for name in part.names]
+        stored.txn.cursor().putmulti(zip(names, pieces(part.rows(schema)), strict=True))
+        if progress:
+            progress(len(names))
 
 
-def _newest(txn: "lmdb.Transaction", view: str) -> tuple[int, int]:
-    stored = txn.get(_view_name(view))
-    return STAMP.unpack(stored)[1:] if stored is not None else (NO_TIME, NO_TIME)
+def _with(batch: Batch, schema: PackedSchema, rest: Rest, progress: Progress | None) -> Rest:
+    """Put rows before those that stay."""
 
+    def blocks() -> Iterator[ArrowArray]:
+        for start in range(0, len(batch), CHUNK):
+            part = batch.part(start, start + CHUNK)
+            yield part.rows(schema)
+            if progress:
+                progress(len(part))
 
-def _is_newer(row: memoryview, stored: bytes | memoryview | None) -> bool:
-    return stored is None or STAMP.unpack_from(row)[1:] >= STAMP.unpack_from(stored)[1:]
-
-
-def _prefix(view: str) -> bytes:
-    return view.encode() + b"\0"
-
-
-def _view_name(view: str) -> bytes:
-    return b"\0view\0" + view.encode()
+    width = 0 if schema.variable or (rest.names and rest.width != schema.width) else schema.width
+    return Rest([*batch.names, *rest.names], chain(blocks(), rest.blocks), width)
 
 
 def _note_name(view: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from recsys.store.packed_file import CHUNK, hashed, name_cells
 from recsys.store.packed_layout import (
     LONGEST_KEY,
     NO_TIME,
@@ -34,7 +35,7 @@ Key = str | Sequence[str]
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to write, by rising name, each name once: the newest of its rows.
+    """Rows to write, each name once: the newest of its rows.
 
     names: (n,) bytes that name each row in the view.
     event, created: (n,) int64 microseconds since 1970 in UTC.
@@ -47,11 +48,11 @@ class Batch:
 
     @classmethod
     def of(cls, table: pa.Table, *, keys: Sequence[str], event: str, created: str | None) -> Self:
-        """Order the rows of a table; `TableError` names a key column that has nulls."""
+        """Take the rows of a table; `TableError` names a key column that has nulls."""
         events = micros(table.column(event))
         createds = micros(table.column(created)) if created else np.full(len(events), NO_TIME, np.int64)
         names = encode_keys(table, keys)
-        if len(names) > 1 and not kernels.all(kernels.less(names[:-1], names[1:])).as_py():
+        if not _rising(names) and not _distinct(names):
             chosen = _newest_by_name(names, events, createds)
             names, table = names.take(chosen), table.take(chosen)
             events, createds = events[chosen.to_numpy()], createds[chosen.to_numpy()]
@@ -65,9 +66,20 @@ class Batch:
         cut = slice(start, end)
         return type(self)(self.names[cut], self.table.slice(start, end - start), self.event[cut], self.created[cut])
 
-    def rows(self, schema: PackedSchema) -> list[memoryview]:
+    def rows(self, schema: PackedSchema) -> ArrowArray:
         """(n,) packed rows."""
-        return pieces(encode_rows(schema, self.table, self.event, self.created))
+        return encode_rows(schema, self.table, self.event, self.created)
+
+    def where(self, chosen: np.ndarray) -> Self:
+        """Return the rows that are chosen by (n,) booleans."""
+        names = [name for name, take in zip(self.names, chosen.tolist(), strict=True) if take]
+        return type(self)(names, self.table.filter(pa.array(chosen)), self.event[chosen], self.created[chosen])
+
+    def newer(self, stored: np.ndarray) -> np.ndarray:
+        """(n,) whether rows are to be taken in place of those that have (n, 2) event and created times."""
+        later: np.ndarray = self.event > stored[:, 0]
+        same: np.ndarray = self.event == stored[:, 0]
+        return np.where(same, self.created >= stored[:, 1], later)
 
     @property
     def oldest(self) -> tuple[int, int]:
@@ -81,13 +93,13 @@ class Batch:
         return event, int(self.created[self.event == event].max())
 
 
-def row_names(prefix: bytes, keys: Sequence[Key]) -> list[bytes]:
-    """(n,) names of rows in a store, as `Batch` has them, behind what stands before them."""
+def row_names(keys: Sequence[Key]) -> list[bytes]:
+    """(n,) names of rows, as `Batch` has them."""
     if set(map(type, keys)) <= {str}:
-        names = [prefix + key.encode() for key in keys if isinstance(key, str)]
-        if not names or max(map(len, names)) <= len(prefix) + LONGEST_KEY:
+        names = [key.encode() for key in keys if isinstance(key, str)]
+        if max(map(len, names), default=0) <= LONGEST_KEY:
             return names
-    return [prefix + encode_key([key] if isinstance(key, str) else key) for key in keys]
+    return [encode_key([key] if isinstance(key, str) else key) for key in keys]
 
 
 def moved(packed: PackedBytes, schemas: dict[int, PackedSchema], latest: PackedSchema) -> PackedBytes:
@@ -132,6 +144,21 @@ def collected_later() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _rising(names: ArrowArray) -> bool:
+    return len(names) < 2 or bool(kernels.all(kernels.less(names[:-1], names[1:])).as_py())
+
+
+def _distinct(names: ArrowArray) -> bool:
+    """Whether all names differ, as far as their hashes tell: where these are the same, the names are compared."""
+    hashes = [hashed(name_cells(part.to_pylist())) for part in _parts(names)]
+    return len(np.unique(np.concatenate(hashes))) == len(names)
+
+
+def _parts(names: ArrowArray) -> Iterator[ArrowArray]:
+    for start in range(0, len(names), CHUNK):
+        yield names[start : start + CHUNK]
 
 
 def _newest_by_name(names: ArrowArray, event: np.ndarray, created: np.ndarray) -> ArrowArray:

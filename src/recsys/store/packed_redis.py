@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from recsys.core.errors import ConfigError, MissingError
 from recsys.store.packed_batch import Batch, Key, collected_later, instant, moved, row_names
-from recsys.store.packed_layout import PackedSchema
+from recsys.store.packed_layout import PackedSchema, pieces
 from recsys.store.packed_rows import PackedBytes, PackedRows
 
 SETTING = "RECSYS_ONLINE_URL"
@@ -96,7 +96,7 @@ class PackedRedisStore:
             self._redis.hset(_schemas_name(view), schema.number.to_bytes(8, "little"), schema.dump())
             for start in range(0, len(batch), CHUNK):
                 part = batch.part(start, start + CHUNK)
-                names, rows = [prefix + name for name in part.names], part.rows(schema)
+                names, rows = [prefix + name for name in part.names], pieces(part.rows(schema))
                 with self._redis.pipeline(transaction=False) as calls:
                     for first in range(0, len(names), AT_ONCE):
                         cut = slice(first, first + AT_ONCE)
@@ -142,11 +142,11 @@ class PackedRedisReader:
         `MissingError` when the view was never materialised, `ConfigError` when Redis does not answer in time.
         """
         with answering():
-            number, *found = self._redis.mget([_view_name(view), *row_names(_prefix(view), keys)])
+            prefix = _prefix(view)
+            number, *found = self._redis.mget([_view_name(view), *(prefix + name for name in row_names(keys))])
             latest = self._schema(view, _named(view, number))
             packed = PackedBytes.of([row or latest.empty for row in found])
-            foreign = set(packed.schema_numbers().tolist()) - {latest.number}
-            older = {one: self._schema(view, one) for one in foreign}
+            older = {one: self._schema(view, one) for one in packed.foreign(latest)}
         if older:
             packed = moved(packed, older, latest)
         return PackedRows.of(latest, packed, not_before=instant(not_before))

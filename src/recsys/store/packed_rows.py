@@ -50,6 +50,12 @@ class PackedBytes:
         """(n,) int64 numbers of the schemas that the rows were written under."""
         return np.ascontiguousarray(self.heads(8)).view("<i8")[:, 0]
 
+    def foreign(self, schema: PackedSchema) -> set[int]:
+        """Numbers of the other schemas that rows were written under."""
+        numbers = self.schema_numbers()
+        other = numbers != schema.number
+        return set(numbers[other].tolist()) if other.any() else set()
+
 
 @dataclass(frozen=True)
 class PackedRows:

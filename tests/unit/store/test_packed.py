@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from recsys.core.errors import ArtifactError, ConfigError, MissingError, TableError
+from recsys.store import packed
 from recsys.store.online import Place, RowReader, RowStore, row_reader, row_store
 from tests.redis_server import RedisServer
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["folder", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Where nothing was written yet: whatever packed rows promise, they promise in both."""
-    if request.param == "folder":
+@pytest.fixture(params=["recent", "laid out", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Where nothing was written yet: whatever packed rows promise, they promise in LMDB, in a file and in a Redis."""
+    if request.param != "redis":
+        if request.param == "laid out":
+            monkeypatch.setattr(packed, "LAID_OUT_FROM", 1)
         return tmp_path
     server: RedisServer = request.getfixturevalue("redis")
     with Redis.from_url(server.url) as client:
