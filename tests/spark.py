@@ -27,6 +27,8 @@ CONFIGURED = {
     "spark.driver.memory": "768m",
     "spark.executor.memory": "768m",
     "spark.executor.cores": "1",
+    "spark.cores.max": "2",
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.ui.showConsoleProgress": "false",
@@ -78,7 +80,7 @@ def spark_cluster() -> Iterator[str]:
         _start(running, log, program, "org.apache.spark.deploy.master.Master", *common, "--port", str(port))
         _wait_for(log, "I have been elected leader", 1)
         for number in range(WORKERS):
-            own = ("--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"worker-{number}"))
+            own = ("--cores", "2", "--memory", "2g", "--work-dir", str(folder / f"worker-{number}"))
             name = "org.apache.spark.deploy.worker.Worker"
             _start(running, folder / f"worker-{number}.log", program, name, *common, *own, url)
         _wait_for(log, "Registering worker", WORKERS)

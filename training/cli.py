@@ -46,6 +46,8 @@ ConfigFile = Annotated[Path, typer.Option("--config", help="The project's settin
 Sample = Annotated[str, typer.Option("--sample", help="Use a sample instead of the mapping: complete-journey.")]
 TaskName = Annotated[str, typer.Argument(help="repurchase, churn, value, new_product, recommend, or all.")]
 Day = Annotated[str, typer.Option("--as-of", help="A mall day such as 2025-03-31; default: the day after the data.")]
+Engine = Annotated[str, typer.Option("--engine", help="duckdb, in this process, or spark (pip extra `spark`).")]
+Master = Annotated[str, typer.Option("--master", help="The Spark cluster, such as spark://host:7077.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the ledger.")]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
 
@@ -87,11 +89,13 @@ def simulate(
 
 
 @app.command()
-def features(as_of: Day = "") -> None:
+def features(as_of: Day = "", engine: Engine = "duckdb", master: Master = "") -> None:
     """Compute the feature snapshot of a day; without --as-of, of every day that training and serving need."""
     from training.examples import run_features
+    from training.spark_engine import computing
 
-    run_features(_workspace(), as_of)
+    with computing(_workspace(), engine, master) as workspace:
+        run_features(workspace, as_of)
 
 
 @app.command()
@@ -185,11 +189,13 @@ def runs(task: TaskName = "all") -> None:
 
 
 @app.command()
-def score(task: TaskName = "all", as_of: Day = "") -> None:
+def score(task: TaskName = "all", as_of: Day = "", engine: Engine = "duckdb", master: Master = "") -> None:
     """Score every row of a task with its champion."""
     from training.score import run_score
+    from training.spark_engine import computing
 
-    run_score(_workspace(), task, as_of)
+    with computing(_workspace(), engine, master) as workspace:
+        run_score(workspace, task, as_of)
 
 
 @app.command()

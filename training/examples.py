@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -100,9 +101,13 @@ def draw(members: "np.ndarray", rows: int, at_most: int, as_of: AsOf) -> "np.nda
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:
-    """Compute the features of a day, or reuse them when nothing changed since."""
-    candidates = CandidateConfig(kept=workspace.project.training.kept_members)
-    return build_snapshot(workspace.tables.at(as_of), workspace.home.snapshots, candidates=candidates)
+    """Compute the features of a day, or reuse them when nothing changed since; on a cluster, with everybody's pairs."""
+    known, root = workspace.tables.at(as_of), workspace.home.snapshots
+    if workspace.spark is not None:
+        from recsys.features.spark.build import write_views_on_spark
+
+        return build_snapshot(known, root, write=partial(write_views_on_spark, workspace.spark))
+    return build_snapshot(known, root, candidates=CandidateConfig(kept=workspace.project.training.kept_members))
 
 
 def folds(workspace: Workspace, task: Task, tests: int) -> tuple[Fold, ...]:

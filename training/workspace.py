@@ -14,6 +14,8 @@ from training.settings import Project
 from training.tracking import Tracking
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from recsys.models.contract import Recipe, Trainer
 
 HORIZON_FROM_GAPS = ("churn",)
@@ -27,12 +29,14 @@ class Workspace:
     """What every command works with: the home, the project's settings, the screen, and what follows from them.
 
     until: the day at which the data shall seem to end; null = where they end.
+    spark: a session on the cluster that computes features and scores; null = DuckDB in this process does.
     """
 
     home: Home
     project: Project
     screen: Screen
     until: AsOf | None = None
+    spark: "SparkSession | None" = None
 
     @cached_property
     def tables(self) -> Tables:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ALLOWED = frozenset(
     {
         *("count", "sum", "min", "max", "median"),
-        *("row_number", "rank", "lag"),
+        *("row_number", "rank", "lag", "lead"),
         *("coalesce", "nullif", "least", "abs", "cast"),
         *("round", "sqrt", "power", "ln"),
     }

@@ -23,7 +23,7 @@ own `spark-defaults.conf`."""
 
 @contextmanager
 def spark_session(master: str) -> Iterator["SparkSession"]:
-    """Open a session on a cluster, such as `spark://host:7077`, until the block ends.
+    """Open a session on a cluster, such as `spark://host:7077`, until the block ends; an open one is used and left.
 
     Other settings of Spark are read from `spark-defaults.conf` in SPARK_CONF_DIR, as ever. The Python of the workers is
     PYSPARK_PYTHON, by default this one's path, and needs recsys installed; the home must be one folder that driver and
@@ -33,6 +33,7 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
     _require()
     from pyspark.sql import SparkSession
 
+    opened = SparkSession.getActiveSession()
     builder = SparkSession.builder.master(master).appName("recsys")
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)
@@ -41,7 +42,8 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
         define_functions(session)
         yield session
     finally:
-        session.stop()
+        if opened is None:
+            session.stop()
 
 
 def _require() -> None:
