@@ -1,27 +1,22 @@
 """What a publication says, put together from a snapshot, the tables and the champions' scores."""
 
+import json
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from recsys.artifacts.publication_content import BOUGHT_DAYS, Content, Factors, Reason
+from recsys.artifacts.publication_content import BOUGHT_DAYS, Challenger, Content, Factors
+from recsys.artifacts.publication_source import Query, parquet_query
 from recsys.core.task import View
 from recsys.core.time import AsOf
 from recsys.data.engine import day_number
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
-from recsys.features.life_stage import needs
 from training.facts import facts
-from training.tags import member_tags
+from training.tags import tag_lists
 from training.tracking import Registered
-
-DUE_RATIOS = (0.8, 2.0)
-"""A product is due from the first to the second multiple of the member's usual gap; later, the habit has ended."""
-
-DUE_PURCHASE_DAYS = 3
-"""A habit takes so many purchase days: one gap is none."""
 
 PRODUCTS = """
     WITH sold AS (
@@ -70,45 +65,44 @@ ATTRIBUTES = """
     SELECT member_id, attributes FROM members WHERE attributes IS NOT NULL AND cardinality(attributes) > 0
 """
 
+MEMBERS_AT_ONCE = 100_000
+
 BAND_DAYS, BAND_LINES = 365, 10
 """Order lines of so many days tell a member's price band, if there are so many of them."""
 
 
 def content(
-    tables: Tables, folder: SnapshotFolder, scores: Mapping[str, pd.DataFrame], champions: Mapping[str, Registered]
+    tables: Tables,
+    folder: SnapshotFolder,
+    scores: Mapping[str, Query],
+    champions: Mapping[str, Registered],
+    flags: pd.DataFrame,
+    tried: tuple[str, Query] | None = None,
 ) -> Content:
-    """Put a publication's content together.
+    """Put a publication's content together; tables of members and pairs are queries, read when they are written.
 
     folder: features of the day that is published.
-    scores: task -> its score table of the same day. champions: task -> the model that made it.
+    scores: task -> its scores of the same day, those of repurchase `with_needs`. champions: task -> the model that made
+        them.
+    flags: member_id, and of each member one column of bool for each `Tag`, in their order.
+    tried: version and scores of a model of recommend that waits to be promoted, for placements that ask for its lists.
     """
     snapshot = tables.at(folder.as_of)
-    known = needs(snapshot)
-    outgrown = known[known["ends_day"] <= folder.as_of.number]
-    repurchase = with_needs(scores["repurchase"], known)
-    lasting = repurchase[~(repurchase["need_ends_day"] <= folder.as_of.number)]
     levels = folder.read(View.PRODUCT)[["product_id", "product_price_level"]]
     levels = levels.rename(columns={"product_price_level": "price_level"})
-    items = products(snapshot).merge(levels, how="left", on="product_id", validate="one_to_one")
-    evidence = with_evidence(scores["recommend"], folder.read(View.MEMBER_PRODUCT))
-    recommend = still_needed(evidence, items, outgrown, folder.as_of)
-    members = folder.read(View.MEMBER).drop(columns=["event_timestamp", "created_timestamp"])
     happened = facts(snapshot)
     return Content(
         as_of=folder.as_of,
         tables_digest=tables.digest,
         model_versions={task: champion.version for task, champion in champions.items()},
         horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
-        members=members.assign(
-            tags=member_tags(members, {**scores, "repurchase": lasting}),
-            attributes=members["member_id"].map(attributes(snapshot)),
-        ),
-        products=items,
+        members=members(folder, flags, attributes(snapshot)),
+        products=products(snapshot).merge(levels, how="left", on="product_id", validate="one_to_one"),
         price_bands=price_bands(snapshot, levels),
-        recommend=recommend,
-        discovery=discoveries(recommend),
+        recommend=scores["recommend"],
+        discovery=discoveries(scores["recommend"]),
         bought=bought(snapshot),
-        repurchase=repurchase,
+        repurchase=scores["repurchase"],
         churn=scores["churn"],
         value=scores["value"],
         new_product=scores["new_product"],
@@ -118,7 +112,21 @@ def content(
         contacts=happened["contacts"],
         factors=Factors(**vars(folder.factors())),
         opted_out=opted_out(snapshot),
+        challenger=None if tried is None else Challenger(tried[0], tried[1], discoveries(tried[1])),
     )
+
+
+def members(folder: SnapshotFolder, flags: pd.DataFrame, declared: pa.Table) -> Query:
+    """Query the features of the view member, with what members are called and what is declared of them.
+
+    flags: as `content` takes them. declared: as `attributes` returns it.
+    """
+    called = pa.table({"member_id": pa.array(flags["member_id"]), "tags": tag_lists(flags.drop(columns=["member_id"]))})
+    sql = """
+        SELECT rows.* EXCLUDE (event_timestamp, created_timestamp), called.tags, declared.attributes
+        FROM rows LEFT JOIN called USING (member_id) LEFT JOIN declared USING (member_id)
+    """
+    return parquet_query(folder.path(View.MEMBER)).over(sql, beside={"called": called, "declared": declared})
 
 
 def products(snapshot: Snapshot) -> pd.DataFrame:
@@ -129,42 +137,42 @@ def products(snapshot: Snapshot) -> pd.DataFrame:
         return connection.execute(sql, {"day": snapshot.as_of.number}).df()
 
 
-def bought(snapshot: Snapshot) -> pd.DataFrame:
-    """List what members bought lately of products known not to run out; columns as `Content.bought` says."""
-    with snapshot.connect() as connection:
-        return connection.execute(BOUGHT, {"day": snapshot.as_of.number, "window": BOUGHT_DAYS}).df()
+def bought(snapshot: Snapshot) -> Query:
+    """Query what members bought lately of products known not to run out; columns as `Content.bought` says."""
+    return Query(snapshot.connect, BOUGHT, {"day": snapshot.as_of.number, "window": BOUGHT_DAYS})
 
 
-def price_bands(snapshot: Snapshot, levels: pd.DataFrame) -> pd.DataFrame:
-    """Tell between which price levels members buy; columns as `Content.price_bands` says.
+def price_bands(snapshot: Snapshot, levels: pd.DataFrame) -> Query:
+    """Query between which price levels members buy; columns as `Content.price_bands` says.
 
     levels: product_id and price_level, NaN = unknown.
     """
+    days = {"day": snapshot.as_of.number, "window": BAND_DAYS, "least": BAND_LINES}
+    return Query(snapshot.connect, PRICE_BANDS, days, {"levels": pa.Table.from_pandas(levels, preserve_index=False)})
+
+
+def attributes(snapshot: Snapshot) -> pa.Table:
+    """Return `member_id` and `attributes`, what the mall declares of the member as JSON, for whom anything is known."""
+    ids, texts = [], []
     with snapshot.connect() as connection:
-        connection.register("levels", levels)
-        days = {"day": snapshot.as_of.number, "window": BAND_DAYS, "least": BAND_LINES}
-        return connection.execute(PRICE_BANDS, days).df()
+        reader = connection.execute(ATTRIBUTES)
+        while rows := reader.fetchmany(MEMBERS_AT_ONCE):
+            for member, declared in rows:
+                known = {name: value for name, value in declared.items() if value is not None}
+                if known:
+                    ids.append(str(member))
+                    texts.append(json.dumps(known, ensure_ascii=False, sort_keys=True))
+    return pa.table({"member_id": pa.array(ids, pa.string()), "attributes": pa.array(texts, pa.string())})
 
 
-def attributes(snapshot: Snapshot) -> dict[str, dict[str, str]]:
-    """Return what the mall declares of members, by name; members of whom nothing is declared are left out."""
-    with snapshot.connect() as connection:
-        rows = connection.execute(ATTRIBUTES).fetchall()
-    told = (
-        (str(member), {name: value for name, value in known.items() if value is not None}) for member, known in rows
-    )
-    return {member: known for member, known in told if known}
-
-
-def discoveries(recommend: pd.DataFrame) -> pd.DataFrame:
+def discoveries(recommend: Query) -> Query:
     """Keep what members never bought and may discover, by the chance that they do; columns as `Content.discovery` says.
 
-    recommend: with `discovery`, 0 = cannot be discovered; without that column there is nothing to discover.
+    recommend: with `discovery`, 0 = cannot be discovered.
     """
-    if "discovery" not in recommend:
-        return recommend.iloc[:0][["member_id", "product_id", "score", "reason"]]
-    new = recommend[(recommend["discovery"] > 0) & (recommend["purchase_days"] == 0)]
-    return new.assign(score=new["discovery"])[["member_id", "product_id", "score", "reason"]]
+    return recommend.over(
+        "SELECT member_id, product_id, discovery AS score, reason FROM rows WHERE discovery > 0 AND purchase_days = 0"
+    )
 
 
 def opted_out(snapshot: Snapshot) -> tuple[str, ...]:
@@ -174,55 +182,31 @@ def opted_out(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in rows)
 
 
-def with_evidence(scores: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Say why each recommendation is made, and on what evidence; columns as `Content.recommend` says."""
-    evidence = {
-        "own_product_purchase_days": "purchase_days",
-        "own_product_days_since_purchase": "days_since",
-        "own_product_mean_gap": "mean_gap",
-        "affinity_category_share": "category_share",
-        "own_product_neighbour_score": "neighbour_score",
-        "own_product_als_score": "als_score",
-        "product_id": "product_id",
-        "member_id": "member_id",
-    }
-    table = scores.merge(
-        pairs[list(evidence)].rename(columns=evidence), on=["member_id", "product_id"], validate="one_to_one"
-    )
-    again = table["purchase_days"].fillna(0) >= 1
-    due = again & (table["purchase_days"] >= DUE_PURCHASE_DAYS)
-    due &= (table["days_since"] / table["mean_gap"]).between(*DUE_RATIOS)
-    known = table["category_share"].fillna(0) > 0
-    alike = (table["neighbour_score"] > 0) | (table["als_score"] > 0)
-    reason = np.select(
-        [due, again, known, alike], [Reason.DUE, Reason.AGAIN, Reason.IN_CATEGORY, Reason.FOR_YOU], Reason.POPULAR
-    )
-    told = table.drop(columns=["category_share", "neighbour_score", "als_score"])
-    return told.assign(reason=reason, purchase_days=table["purchase_days"].fillna(0))
-
-
-def still_needed(recommend: pd.DataFrame, items: pd.DataFrame, outgrown: pd.DataFrame, as_of: AsOf) -> pd.DataFrame:
-    """Leave out what the member's child has outgrown, unless the member bought the very product since.
-
-    recommend: with evidence. items: product_id, category. outgrown: member_id, category, ends_day.
-    """
-    category = recommend["product_id"].map(items.set_index("product_id")["category"])
-    pairs = recommend[["member_id"]].assign(category=category.to_numpy())
-    known = pairs.merge(outgrown, on=["member_id", "category"], how="left", validate="many_to_one")
-    ends_day = known["ends_day"].to_numpy(dtype=np.float64)
-    bought_day = as_of.number - recommend["days_since"].to_numpy(dtype=np.float64)
-    kept: pd.DataFrame = recommend[np.isnan(ends_day) | (bought_day >= ends_day)]
-    return kept.reset_index(drop=True)
-
-
-def with_needs(scores: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def with_needs(scores: Query, known: pd.DataFrame) -> Query:
     """Say of each member and category when the child outgrows it, and for what; columns as `Content.repurchase` says.
 
-    known: what `needs` lists.
+    scores: of the task repurchase. known: what `needs` lists.
     """
-    keys = ["member_id", "category"]
-    table = scores.merge(known, how="left", on=keys, validate="many_to_one")
-    ends = table["ends_day"].astype(float)
-    follows = [None if pd.isna(category) else category for category in table["next_category"]]
-    texts = pd.Series(follows, index=table.index, dtype=object)
-    return table.drop(columns=["ends_day"]).assign(need_ends_day=ends, next_category=texts)
+    ends = pa.table(
+        {
+            "member_id": pa.array(known["member_id"], pa.string()),
+            "category": pa.array(known["category"], pa.string()),
+            "ends_day": pa.array(known["ends_day"], pa.float64(), from_pandas=True),
+            "next_category": pa.array(known["next_category"], pa.string(), from_pandas=True),
+        }
+    )
+    sql = """
+        SELECT rows.*, ends.ends_day AS need_ends_day, ends.next_category
+        FROM rows LEFT JOIN ends USING (member_id, category)
+    """
+    return scores.over(sql, beside={"ends": ends})
+
+
+def due(repurchase: Query, as_of: AsOf) -> "pd.Series[str]":
+    """Return who is as likely as not to buy within 7 days, in a category that is still needed.
+
+    repurchase: `with_needs`.
+    """
+    lasting = "p7 >= 0.5 AND NOT coalesce(need_ends_day <= $today, false)"
+    found = repurchase.over(f"SELECT DISTINCT member_id FROM rows WHERE {lasting}", today=as_of.number)
+    return found.table().to_pandas()["member_id"]

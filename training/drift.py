@@ -27,7 +27,8 @@ from training.drift_page import write_pages
 from training.evaluate import write_report
 from training.examples import Examples, snapshot
 from training.gate import RECORD
-from training.score import BUNDLE, read_scores
+from training.score import BUNDLE
+from training.score_files import read_panel
 from training.settings import DriftSettings
 from training.tracking import Registered
 from training.workspace import Workspace
@@ -199,12 +200,12 @@ def scores_of(
 
 
 def kept_scores(folder: Path, task: Task) -> tuple[pd.DataFrame, str] | None:
-    """Read the scores kept in a folder and the version that made them; None when there are none of this task's form."""
+    """Read a folder's panel and the version that scored it; None when there is none of this task's form."""
     try:
         version = str(read_manifest(folder)["version"])
-    except ArtifactError:
+        table = read_panel(folder)
+    except (ArtifactError, FileNotFoundError):
         return None
-    table = read_scores(folder)
     return (table, version) if {*task.keys, *task.scores} <= {*table.columns} else None
 
 

@@ -1,27 +1,38 @@
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from recsys.answers.overview import remember, standing
+from recsys.answers.policy import PLACEMENTS, read_placements
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_source import Query
 from recsys.artifacts.publication_write import write_publication
 from recsys.artifacts.tagging.history import publication_before
 from recsys.artifacts.tagging.settings import Segments
-from recsys.core.errors import ArtifactError, MissingError
+from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import write_text
-from recsys.core.task import Task
+from recsys.core.task import Task, View
 from recsys.core.time import AsOf
-from training.content import content
+from recsys.features.build import SnapshotFolder
+from recsys.features.life_stage import needs
+from recsys.models.recommend import TASK as RECOMMEND
+from training.content import content, due, with_needs
 from training.examples import Examples, learnable, snapshot
 from training.identity import code_version
-from training.score import read_scores, score
-from training.segments import keep, keep_current, tagged
+from training.score import score
+from training.score_files import scores_of
+from training.segments import TAGGED_FROM, asked_for, keep, keep_current, tagged
+from training.tags import FEATURES, standings
 from training.tracking import Registered
 from training.workspace import Workspace
 
 MADE_OF = "MADE_OF.json"
+CHALLENGER = "recommend_challenger"
+"""The folder of the scores of a model of recommend that a placement tries beside the champion."""
 
 
 def run_publish(workspace: Workspace, text: str) -> None:
@@ -37,23 +48,30 @@ def run_publish(workspace: Workspace, text: str) -> None:
         "keep": str(workspace.project.training.keep),
         "segments_digest": settings.digest,
         **{name: champion.version for name, champion in champions.items() if champion is not None},
+        "challenger": "" if (tried := challenger(workspace)) is None else tried.version,
     }
     if (folder := published(workspace, made_of)) is not None:
         workspace.screen.say(f"{folder} is current and of the same tables and models")
         keep_current(workspace.home, workspace.screen, settings)
         return
     before = publication_before(workspace.home.publications, workspace.home.tags, as_of)
-    with workspace.screen.step("publish", len(champions) + 4) as advance:
-        scores = {}
-        for name, champion in champions.items():
-            advance(f"score {name}")
-            scores[name] = scored(workspace, workspace.recipe(name).task, champion, as_of)
-        advance("put together")
+    with workspace.screen.step("publish", len(champions) + 4 + (tried is not None)) as advance:
         known = {name: champion for name, champion in champions.items() if champion is not None}
-        whole = content(workspace.tables, snapshot(workspace, as_of), scores, known)
+        for name in (name for name in champions if name not in known):
+            hold_nothing(workspace, workspace.recipe(name).task, as_of)
+        models = known if tried is None else {**known, CHALLENGER: tried}
+        folders = score(workspace, models, as_of, lambda name: advance(f"score {name}"))
+        scores = {name: scores_of(folders.get(name), workspace.recipe(name).task) for name in champions}
+        theirs = None if tried is None else (tried.version, scores_of(folders[CHALLENGER], RECOMMEND))
+        advance("put together")
+        features, snapped = snapshot(workspace, as_of), workspace.tables.at(as_of)
+        scores["repurchase"] = with_needs(scores["repurchase"], needs(snapped))
+        every = members_with(features, {*FEATURES, *TAGGED_FROM, *asked_for(settings)})
+        flags = called(every, scores, as_of)
+        whole = content(workspace.tables, features, scores, known, flags, theirs)
         advance("tags and segments")
         cut = {} if before is None else {name: one.spec for name, one in before.traits.segments.items()}
-        whole = replace(whole, tagged=tagged(settings, workspace.tables.at(as_of), whole.members, cut))
+        whole = replace(whole, tagged=tagged(settings, snapped, every, flags, cut))
         advance("write")
         folder = write_publication(workspace.home.publications, whole, keep=workspace.project.training.keep)
         write_text(workspace.home.publications / MADE_OF, json.dumps({**made_of, "folder": folder.name}))
@@ -63,17 +81,41 @@ def run_publish(workspace: Workspace, text: str) -> None:
     workspace.screen.say(str(folder))
 
 
-def scored(workspace: Workspace, task: Task, champion: Registered | None, as_of: AsOf) -> pd.DataFrame:
-    """Return a task's scores; none where there is nothing to score or the data were too short to learn it.
+def challenger(workspace: Workspace) -> Registered | None:
+    """Return the model of recommend that waits to be promoted, if a placement of the home tries it on somebody."""
+    file = workspace.home.root / PLACEMENTS
+    if not file.is_file():
+        return None
+    try:
+        placements = read_placements(file).placements
+    except ConfigError as error:
+        workspace.screen.say(f"{file} is wrong, so the service has refused it and no challenger is published: {error}")
+        return None
+    if not any(placement.tries for placement in placements.values()):
+        return None
+    return workspace.tracking.alias("recommend", "challenger")
 
-    `MissingError` when there is, but no champion to do it.
-    """
-    if champion is not None:
-        return read_scores(score(workspace, champion, as_of))
+
+def hold_nothing(workspace: Workspace, task: Task, as_of: AsOf) -> None:
+    """Raise `MissingError` if a task that has no champion has rows to score, and data long enough to learn it."""
     if task.name in learnable(workspace) and Examples(workspace, task).exist((as_of,)):
         raise MissingError(f"a champion for {task.name}", "recsys promote")
-    texts = {name: pd.Series(dtype=object) for name in task.keys}
-    return pd.DataFrame({**texts, **{name: pd.Series(dtype=float) for name in task.scores}})
+
+
+def called(members: pd.DataFrame, scores: Mapping[str, Query], as_of: AsOf) -> pd.DataFrame:
+    """Return member_id and one column of bool for each standing of the same members.
+
+    members: member_id and the features that standings are told by. scores: churn, and repurchase with needs.
+    """
+    churn = scores["churn"].over("SELECT member_id, score FROM rows").table().to_pandas()
+    return standings(members, churn, due(scores["repurchase"], as_of)).assign(member_id=members["member_id"])
+
+
+def members_with(folder: SnapshotFolder, features: Collection[str]) -> pd.DataFrame:
+    """Read member_id and, of these features, those that the view member has."""
+    path = folder.path(View.MEMBER)
+    there = [name for name in pq.read_schema(path).names if name in features]
+    return pq.read_table(path, columns=["member_id", *there]).to_pandas()
 
 
 def published(workspace: Workspace, made_of: dict[str, str]) -> Path | None:

@@ -3,11 +3,9 @@
 import os
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import Tag
 from recsys.artifacts.tagging.classify import classify
 from recsys.artifacts.tagging.delivery import send_alerts
 from recsys.artifacts.tagging.derive import computed_tags
@@ -22,16 +20,43 @@ from recsys.data.snapshot import Snapshot
 from training.aligned import Rows, aligned
 from training.screen import Screen
 
+TAGGED_FROM = (
+    "source_channel",
+    "age_years",
+    "child_age_months",
+    "days_since_registration",
+    "days_since_first_purchase",
+    "days_since_purchase",
+    "purchase_days",
+    "weighted_gap",
+)
+"""The features that computed tags are drawn from."""
 
-def tagged(settings: Segments, snapshot: Snapshot, members: pd.DataFrame, earlier: Mapping[str, SegmentSpec]) -> Tagged:
+
+def asked_for(settings: Segments) -> frozenset[str]:
+    """Return the tags, features among them, that the settings cut members by."""
+    cuts = tuple(settings.segments.values())
+    leaves = (leaf for cut in cuts for leaf in (*cut.among, *(one for value in cut.values for one in value.when)))
+    texts = (cut.from_tag for cut in cuts if cut.from_tag is not None)
+    return frozenset((*(leaf.tag for leaf in leaves), *texts, *(one.tag for cut in cuts for one in cut.cuts.values())))
+
+
+def tagged(
+    settings: Segments,
+    snapshot: Snapshot,
+    members: pd.DataFrame,
+    flags: pd.DataFrame,
+    earlier: Mapping[str, SegmentSpec],
+) -> Tagged:
     """Compute what features and standings do not tell, and cut members into parts.
 
-    members: member_id, the features of the view member and `tags`, as in a publication's content, of the same day.
+    members: member_id and features of the view member, of the same day: `TAGGED_FROM` and those of `asked_for`.
+    flags: member_id, and of each of the same members one column of bool for each standing.
     earlier: segmentations of the publication before, whose cuts are held.
     """
     own = computed_tags(snapshot, members, settings)
-    every = members.drop(columns=["tags", "attributes"], errors="ignore").reset_index(drop=True)
-    every = pd.concat([every, own.drop(columns=["member_id"]), _standings(members["tags"])], axis=1)
+    beside = (own.drop(columns=["member_id"]), flags.drop(columns=["member_id"]).reset_index(drop=True))
+    every = pd.concat([members.reset_index(drop=True), *beside], axis=1)
     segments, specs = classify(settings, every, snapshot.as_of.number, earlier)
     return Tagged(own, segments, specs)
 
@@ -105,9 +130,3 @@ def _moves(moved: Movement) -> Rows:
     shown = [place for place, _ in everybody if any(moved.counts[place]) or any(row[place] for row in moved.counts)]
     rows: Rows = [("", *(moved.codes[place] for place in shown))]
     return rows + [(moved.codes[row], *(str(moved.counts[row][place]) for place in shown)) for row in shown]
-
-
-def _standings(tags: "pd.Series[list[str]]") -> pd.DataFrame:
-    """Return one column of bool for each standing."""
-    held = [frozenset(map(str, own)) for own in tags]
-    return pd.DataFrame({str(tag): np.array([str(tag) in own for own in held], dtype=np.bool_) for tag in Tag})

@@ -36,6 +36,8 @@ class TrainingSettings(Settings):
         that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
         are of everybody in any case.
     keep: recommendations published for each member.
+    launch_share: of each launch, this share of the members scored is published, those most likely to buy it.
+    launch_least: but never fewer than so many.
     """
 
     step: int = Field(default=28, ge=1)
@@ -47,6 +49,8 @@ class TrainingSettings(Settings):
     test_rows: int = Field(default=1_000_000, ge=1)
     kept_members: int | None = Field(default=None, ge=1)
     keep: int = Field(default=100, ge=1)
+    launch_share: float = Field(default=0.1, gt=0, le=1)
+    launch_least: int = Field(default=10_000, ge=1)
 
 
 class DriftSettings(Settings):

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from recsys.answers.members import CardSettings, member_card
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_source import frame_query
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.frames import Example, Rows, TrainingSet
 from recsys.features.build import build_snapshot, read_rows
@@ -145,7 +146,7 @@ def test_the_member_card_tells_the_true_end_and_what_follows(made: Made, told: p
         content(),
         as_of=rows.as_of,
         members=pd.DataFrame({"member_id": list(made.births)}),
-        repurchase=with_needs(told, made.needs),
+        repurchase=with_needs(frame_query("told", told), made.needs).table().to_pandas(),
     )
     publication = Publication.open(write_publication(tmp_path, published))
     follows = {category: (last, following) for category, _, last, following in STAGES}

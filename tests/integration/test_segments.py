@@ -23,14 +23,18 @@ from recsys.core.webhook import DELIVERY, signed_well
 from recsys.data.tables import Tables
 from recsys.features.build import build_snapshot
 from recsys.features.described import CANDIDATES
+from recsys.features.life_stage import needs
 from recsys.models.catalog import CATALOG
 from tests.receiver import Receiver
 from tests.serving_process import serve_command, serving
 from tests.shop import at, store
 from training import cli
-from training.content import content
+from training.content import content, with_needs
+from training.publish import called, members_with
+from training.score_files import scores_of
 from training.screen import Screen
-from training.segments import keep, keep_current, tagged
+from training.segments import TAGGED_FROM, asked_for, keep, keep_current, tagged
+from training.tags import FEATURES
 
 MEMBERS, WEEKS, FIRST = 60, 6, 35
 LEAVE_A_WEEK, LEAVE_AT_LAST = 4, 24
@@ -90,14 +94,14 @@ def publish(home: Home) -> None:
     tables = Tables.open(home.tables)
     snapshot, settings = tables.at(tables.end), Segments.of_home(home.root)
     folder = build_snapshot(snapshot, home.snapshots, candidates=CANDIDATES)
-    scores = {
-        name: pd.DataFrame({column: pd.Series(dtype=object) for column in (*recipe.task.keys, *recipe.task.scores)})
-        for name, recipe in CATALOG.items()
-    }
+    scores = {name: scores_of(None, recipe.task) for name, recipe in CATALOG.items()}
+    scores["repurchase"] = with_needs(scores["repurchase"], needs(snapshot))
+    members = members_with(folder, {*FEATURES, *TAGGED_FROM, *asked_for(settings)})
+    flags = called(members, scores, snapshot.as_of)
     before = publication_before(home.publications, home.tags, snapshot.as_of)
-    whole = content(tables, folder, scores, {})
+    whole = content(tables, folder, scores, {}, flags)
     cut = {} if before is None else {name: one.spec for name, one in before.traits.segments.items()}
-    whole = replace(whole, tagged=tagged(settings, snapshot, whole.members, cut))
+    whole = replace(whole, tagged=tagged(settings, snapshot, members, flags, cut))
     publication = Publication.open(write_publication(home.publications, whole))
     keep(home, Screen(), settings, publication, before)
 

@@ -21,6 +21,7 @@ from recsys.features.build import build_snapshot
 from recsys.features.described import CANDIDATES
 from tests.shop import make_frames, store
 from training.segments import tagged
+from training.tags import standings
 
 SHIPPED = Segments.of_home(Path("a folder without settings"))
 
@@ -30,8 +31,9 @@ def cut(tables: Tables, root: Path) -> tuple[pd.DataFrame, Tagged]:
     snapshot = tables.at(tables.end)
     members = build_snapshot(snapshot, root, candidates=CANDIDATES).read(View.MEMBER)
     members = members.drop(columns=["event_timestamp", "created_timestamp"])
-    members["tags"] = [[] for _ in range(len(members))]
-    return members, tagged(SHIPPED, snapshot, members, {})
+    nobody = pd.DataFrame({"member_id": [], "score": []})
+    flags = standings(members, nobody, ()).assign(member_id=members["member_id"])
+    return members, tagged(SHIPPED, snapshot, members, flags, {})
 
 
 @dataclass(frozen=True)

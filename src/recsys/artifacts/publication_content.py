@@ -146,6 +146,18 @@ class Factors:
 
 
 @dataclass(frozen=True)
+class Challenger:
+    """The lists of a second model of the task recommend, for placements that try it on a part of the members.
+
+    version: of the model. recommend, discovery: as the frames of these names of a `Content`, and cut alike.
+    """
+
+    version: str
+    recommend: "Table"
+    discovery: "Table"
+
+
+@dataclass(frozen=True)
 class Content:
     """Everything that one publication answers from, as known before `as_of`.
 
@@ -187,6 +199,7 @@ class Content:
         days; those held out are not there.
     factors: None when there are none.
     tagged: tags and segments beside features and standings; None = there are no others.
+    challenger: None = no placement tries one.
     opted_out: members who refused personalisation. Nothing about them is published but the refusal: rows of theirs in
         the frames above are left out.
 
@@ -215,7 +228,21 @@ class Content:
     factors: Factors | None
     opted_out: tuple[str, ...]
     tagged: "Tagged | None" = None
+    challenger: Challenger | None = None
 
+    @property
+    def frames(self) -> "dict[str, Table]":
+        """Its tables by name; those of `CHALLENGER` only where there is one."""
+        own: dict[str, Table] = {name: getattr(self, name) for name in COLUMNS if name not in CHALLENGER}
+        tried = self.challenger
+        return own if tried is None else own | dict(zip(CHALLENGER, (tried.recommend, tried.discovery), strict=True))
+
+
+CHALLENGER = ("challenger", "challenger_discovery")
+"""What the challenger's recommendations and discoveries are called beside the champion's."""
+
+_RECOMMEND = ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap")
+_DISCOVERY = ("member_id", "product_id", "score", "reason")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "members": ("member_id",),
@@ -235,9 +262,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "buyers_90",
         "popularity",
     ),
-    "recommend": ("member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"),
+    "recommend": _RECOMMEND,
+    "challenger": _RECOMMEND,
     "price_bands": ("member_id", "low", "high"),
-    "discovery": ("member_id", "product_id", "score", "reason"),
+    "discovery": _DISCOVERY,
+    "challenger_discovery": _DISCOVERY,
     "bought": ("member_id", "product_id", "days_since"),
     "repurchase": (
         "member_id",
@@ -265,8 +294,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 FINITE: dict[str, tuple[str, ...]] = {
     "products": ("buyers_28", "buyers_90", "popularity"),
     "price_bands": ("low", "high"),
-    "recommend": ("score",),
-    "discovery": ("score",),
+    **dict.fromkeys(("recommend", "discovery", *CHALLENGER), ("score",)),
     "bought": ("days_since",),
     "repurchase": ("score", "p7", "p14", "p28"),
     "churn": ("score",),

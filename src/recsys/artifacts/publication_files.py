@@ -22,6 +22,8 @@ PRODUCT_NUMBERS = (
 )
 PRICE_BAND = ("low", "high")
 RECOMMEND_EVIDENCE = ("purchase_days", "days_since", "mean_gap")
+DISCOVERIES = 30
+"""So many discoveries of a member are published."""
 MEMBER_TEXTS = ("member_id", "attributes")
 VALUE_NUMBERS = ("score", "purchases", "margin")
 REPURCHASE_NUMBERS = ("score", "p7", "p14", "p28", "median_days", "low_days", "high_days", "need_ends_day")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.artifacts.publication_arrays import growing, save, starts
-from recsys.artifacts.publication_content import Content, Reason
+from recsys.artifacts.publication_content import CHALLENGER, Content, Reason
 from recsys.artifacts.publication_files import RECOMMEND_EVIDENCE, REPURCHASE_NUMBERS
 from recsys.artifacts.publication_places import Finite, Places, floats
 
@@ -66,9 +67,16 @@ def layouts(content: Content, keep: int, keep_discoveries: int) -> tuple[Layout,
     ended = f"coalesce(need_ends_day <= {content.as_of.number}, false), {BEST_FIRST}"
     following = {"next": ("next_category", "category", np.int32)}
     product = ("product_id", "product")
+    models = (("recommend", "discovery"), *([] if content.challenger is None else [CHALLENGER]))
+    own = (
+        (
+            Layout(recommend, *product, BEST_FIRST, ("score", *RECOMMEND_EVIDENCE), reason, ("reason",), keep),
+            Layout(discovery, *product, BEST_FIRST, ("score",), reason, ("reason",), keep_discoveries),
+        )
+        for recommend, discovery in models
+    )
     return (
-        Layout("recommend", *product, BEST_FIRST, ("score", *RECOMMEND_EVIDENCE), reason, ("reason",), keep),
-        Layout("discovery", *product, BEST_FIRST, ("score",), reason, ("reason",), keep_discoveries),
+        *chain.from_iterable(own),
         Layout("bought", *product, "days_since, other", ("days_since",)),
         Layout("new_product", *product, BEST_FIRST, ("score",)),
         Layout("repurchase", "category", "category", ended, REPURCHASE_NUMBERS, following),

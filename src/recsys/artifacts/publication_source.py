@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from recsys.data.engine import connect, quoted
 
@@ -26,17 +28,43 @@ class Query:
     """Rows that are computed whenever they are read.
 
     connect: opens a connection that knows what `sql` names.
-    sql: a SELECT; given: its named parameters.
+    sql: a SELECT; given: its named parameters; beside: tables that it names and the connection does not know.
     rows: about how many there are at most, None = unknown; long tables are read in parts where that is possible.
     """
 
     connect: Callable[[], duckdb.DuckDBPyConnection]
     sql: str
     given: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, pa.Table] = field(default_factory=dict)
     rows: int | None = None
+
+    def over(self, sql: str, *, beside: "Mapping[str, pa.Table] | None" = None, **given: Any) -> "Query":
+        """Return a SELECT over these rows, which it calls `rows`, and further tables and parameters."""
+        whole = f"WITH rows AS ({self.sql}) {sql}"
+        return replace(self, sql=whole, given={**self.given, **given}, beside={**self.beside, **(beside or {})})
+
+    def table(self) -> pa.Table:
+        """Read all rows."""
+        with closing(self.connect()) as connection:
+            for name, table in self.beside.items():
+                connection.register(name, table)
+            found: pa.Table = connection.sql(self.sql, params=dict(self.given)).to_arrow_table()
+            return found
 
 
 Table = pd.DataFrame | Query
+
+
+def frame_query(name: str, frame: pd.DataFrame) -> Query:
+    """Look at a frame as a query. Mappings become JSON, in the order of their keys; NaN and None are null."""
+    table = pa.table({str(column): _plain(frame[column]) for column in frame})
+    return Query(connect, f"SELECT * FROM {name}", beside={name: table}, rows=len(frame))
+
+
+def parquet_query(path: Path) -> Query:
+    """Look at a parquet file as a query."""
+    rows = pq.read_metadata(path).num_rows
+    return Query(connect, f"SELECT * FROM read_parquet({quoted(str(path))}, hive_partitioning = false)", rows=rows)
 
 
 class Sources:
@@ -47,13 +75,15 @@ class Sources:
 
     def __init__(self, tables: Mapping[str, Table], spill: Path) -> None:
         self._spill = spill
-        self._frames = self._settled(connect())
         self._opened: list[tuple[Callable[[], duckdb.DuckDBPyConnection], duckdb.DuckDBPyConnection]] = []
-        self._queries = {name: self._query(name, table) for name, table in tables.items()}
+        self._queries = {
+            name: table if isinstance(table, Query) else frame_query(f"frame_{name}", table)
+            for name, table in tables.items()
+        }
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in (self._frames, *(connection for _, connection in self._opened)):
+        for _, connection in self._opened:
             connection.close()
 
     def columns(self, name: str) -> dict[str, str]:
@@ -78,27 +108,19 @@ class Sources:
         whole = f"WITH rows AS ({query.sql}) {sql}"
         wanted = {key: value for key, value in {**query.given, **given}.items() if f"${key}" in whole}
         for kind, table in beside.items():
-            if f"{kind} " in sql:
+            if kind in sql:
                 connection.register(kind, table)
         yield from connection.sql(whole, params=wanted).to_arrow_reader(ROWS_AT_ONCE)
 
-    def _query(self, name: str, table: Table) -> Query:
-        """Look at a frame as a query. Mappings become JSON, in the order of their keys; NaN and None are null."""
-        if isinstance(table, Query):
-            return table
-        columns = {str(column): _plain(table[column]) for column in table}
-        self._frames.register(f"frame_{name}", pa.table(columns))
-        return Query(lambda: self._frames, f"SELECT * FROM frame_{name}", rows=len(table))
-
     def _connection(self, query: Query) -> duckdb.DuckDBPyConnection:
-        """Return the connection of a query, the same for all queries that open it alike."""
-        for known, connection in self._opened:
-            if known == query.connect:
-                return connection
-        connection = query.connect()
-        if connection is not self._frames:
-            self._opened.append((query.connect, self._settled(connection)))
-        return connection
+        """Return the connection of a query, the same for all queries that open it alike, with the tables beside it."""
+        found = next((connection for known, connection in self._opened if known == query.connect), None)
+        if found is None:
+            found = self._settled(query.connect())
+            self._opened.append((query.connect, found))
+        for name, table in query.beside.items():
+            found.register(name, table)
+        return found
 
     def _settled(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         connection.execute(f"SET memory_limit = '{MEMORY}'")

@@ -39,12 +39,13 @@ def write_publication(root: Path, content: Content, *, keep: int = 100, keep_dis
     """
     aside, spill = root / f".new-{uuid.uuid4().hex}", root / f".spill-{uuid.uuid4().hex}"
     spill.mkdir(parents=True)
-    sources = Sources({frame: getattr(content, frame) for frame in COLUMNS}, spill)
+    sources = Sources(content.frames, spill)
     try:
-        _check(root, sources)
+        _check(root, content, sources)
         manifest = write_folder(aside, lambda folder: _fill(folder, root, sources, content, keep, keep_discoveries))
         parts = [part for pair in sorted(manifest["files"].items()) for part in pair]
-        target = root / f"{content.as_of}-{text_digest(str(sorted(content.model_versions.items())), *parts)[:12]}"
+        versions = str(sorted(content.model_versions.items())), str(manifest["challenger"])
+        target = root / f"{content.as_of}-{text_digest(*versions, *parts)[:12]}"
         if not _is_whole(target):
             if target.exists():
                 shutil.rmtree(target)
@@ -67,9 +68,9 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _check(root: Path, sources: Sources) -> None:
-    for frame, columns in COLUMNS.items():
-        missing = set(columns) - set(sources.columns(frame))
+def _check(root: Path, content: Content, sources: Sources) -> None:
+    for frame in content.frames:
+        missing = set(COLUMNS[frame]) - set(sources.columns(frame))
         if missing:
             raise ArtifactError(root, f"content.{frame} lacks {', '.join(sorted(missing))}")
 
@@ -104,6 +105,7 @@ def _fill(
         "zone": content.as_of.zone,
         "tables_digest": content.tables_digest,
         "model_versions": dict(content.model_versions),
+        "challenger": None if content.challenger is None else content.challenger.version,
         "horizons": dict(content.horizons),
         "members": places.size("member"),
         "products": places.size("product"),

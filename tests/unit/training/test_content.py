@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.artifacts.publication_content import BOUGHT_DAYS, Reason, Tag
+from recsys.artifacts.publication_content import BOUGHT_DAYS, Tag
+from recsys.artifacts.publication_source import Query, frame_query
 from recsys.core.time import AsOf
 from tests.shop import START, at, store
 from training.content import (
@@ -13,61 +14,19 @@ from training.content import (
     attributes,
     bought,
     discoveries,
+    due,
     price_bands,
     products,
-    still_needed,
-    with_evidence,
     with_needs,
 )
-from training.tags import member_tags
+from training.tags import standings, tag_lists
 
 DAY = 400
 AS_OF = AsOf(START, "Asia/Shanghai").plus(days=DAY)
 
 
-def pair(**evidence: float) -> pd.DataFrame:
-    """Return one pair's evidence; never bought and unlike anything unless said."""
-    none = {
-        "own_product_purchase_days": 0.0,
-        "own_product_days_since_purchase": np.nan,
-        "own_product_mean_gap": np.nan,
-        "affinity_category_share": 0.0,
-        "own_product_neighbour_score": 0.0,
-        "own_product_als_score": np.nan,
-    }
-    return pd.DataFrame([{"member_id": "m", "product_id": "p"} | none | evidence])
-
-
-def own(days: float, since: float, gap: float = np.nan) -> dict[str, float]:
-    return {
-        "own_product_purchase_days": days,
-        "own_product_days_since_purchase": since,
-        "own_product_mean_gap": gap,
-        "affinity_category_share": 0.1,
-    }
-
-
-@pytest.mark.parametrize(
-    ("evidence", "reason"),
-    [
-        (own(3, 8, 10), Reason.DUE),
-        (own(3, 20, 10), Reason.DUE),
-        (own(3, 7.9, 10), Reason.AGAIN),
-        (own(3, 20.1, 10), Reason.AGAIN),
-        (own(2, 10, 10), Reason.AGAIN),
-        (own(1, 10), Reason.AGAIN),
-        ({"affinity_category_share": 0.1, "own_product_als_score": 1.0}, Reason.IN_CATEGORY),
-        ({"own_product_als_score": 0.1}, Reason.FOR_YOU),
-        ({"own_product_neighbour_score": 0.1}, Reason.FOR_YOU),
-        ({"own_product_als_score": -0.1}, Reason.POPULAR),
-        ({}, Reason.POPULAR),
-    ],
-)
-def test_a_reason_claims_no_more_than_the_evidence(evidence: dict[str, float], reason: Reason) -> None:
-    scores = pd.DataFrame({"member_id": ["m"], "product_id": ["p"], "score": [0.5]})
-    told = with_evidence(scores, pair(**evidence))
-    assert told["reason"].tolist() == [reason]
-    assert set(told) == {"member_id", "product_id", "score", "reason", "purchase_days", "days_since", "mean_gap"}
+def read(query: Query) -> pd.DataFrame:
+    return query.table().to_pandas()
 
 
 def order(number: int, member: str, product: str, day: int, *, is_return: bool = False) -> dict[str, object]:
@@ -105,7 +64,7 @@ def test_what_was_bought_is_of_products_known_not_to_run_out_within_the_window(t
     )
     tables = store(tmp_path, {"orders": pd.concat([orders, returned]), "products": listed})
     snapshot = tables.at(AS_OF)
-    found = {(row.member_id, row.product_id): row.days_since for row in bought(snapshot).itertuples()}
+    found = {(row.member_id, row.product_id): row.days_since for row in read(bought(snapshot)).itertuples()}
     assert found == {("a", "kettle"): 5.0, ("c", "kettle"): float(BOUGHT_DAYS)}
     assert set(products(snapshot)["product_id"]) == {"kettle", "tea", "thing", "unlisted"}
 
@@ -140,52 +99,48 @@ def member(**features: float) -> dict[str, float]:
     ],
 )
 def test_tags_follow_their_rules(features: dict[str, float], tags: list[Tag]) -> None:
-    none = pd.DataFrame({"member_id": [], "score": [], "p7": []})
+    nobody = pd.DataFrame({"member_id": [], "score": []})
     members = pd.DataFrame([{"member_id": "m", **member(**features)}])
-    assert member_tags(members, {"churn": none, "repurchase": none}).tolist() == [tags]
+    assert tag_lists(standings(members, nobody, ())).to_pylist() == [tags]
 
 
 def test_tags_of_scores_and_ranks_are_of_the_few() -> None:
     ids = [f"m{n}" for n in range(20)]
     members = pd.DataFrame([{"member_id": one, **member(money_365d=n)} for n, one in enumerate(ids)])
     churn = pd.DataFrame({"member_id": ids, "score": [0.4] * 3 + [0.15] * 17})
-    repurchase = pd.DataFrame({"member_id": ["m4", "m4", "m5"], "p7": [0.1, 0.5, 0.4]})
-    tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
-    assert {one for one in ids if Tag.HIGH_VALUE in tags[one]} == {"m18", "m19"}
-    assert {one for one in ids if Tag.DUE_THIS_WEEK in tags[one]} == {"m4"}
-    assert not [one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]]
+    tags = standings(members, churn, {"m4"}).set_axis(ids)
+    assert {one for one in ids if tags.loc[one, Tag.HIGH_VALUE]} == {"m18", "m19"}
+    assert {one for one in ids if tags.loc[one, Tag.DUE_THIS_WEEK]} == {"m4"}
+    assert not tags[Tag.HIGH_CHURN_RISK].any()
     churn.loc[:1, "score"] = 0.5
-    tags = dict(zip(ids, member_tags(members, {"churn": churn, "repurchase": repurchase}), strict=True))
-    assert {one for one in ids if Tag.HIGH_CHURN_RISK in tags[one]} == {"m0", "m1"}
+    tags = standings(members, churn, ()).set_axis(ids)
+    assert {one for one in ids if tags.loc[one, Tag.HIGH_CHURN_RISK]} == {"m0", "m1"}
+
+
+def test_who_is_due_buys_soon_what_is_still_needed() -> None:
+    told = pd.DataFrame(
+        {
+            "member_id": ["a", "a", "b", "c", "d"],
+            "p7": [0.1, 0.5, 0.4, 0.9, 0.9],
+            "need_ends_day": [np.nan, np.nan, np.nan, AS_OF.number, AS_OF.number + 1],
+        }
+    )
+    assert set(due(frame_query("told", told), AS_OF)) == {"a", "d"}
 
 
 OUTGROWN = pd.DataFrame({"member_id": ["a"], "category": ["一段"], "ends_day": [100], "next_category": ["二段"]})
-
-
-def test_what_is_outgrown_is_not_recommended_unless_bought_since() -> None:
-    items = pd.DataFrame({"product_id": ["p", "q", "r"], "category": ["一段", "二段", "一段"]})
-    told = pd.DataFrame(
-        [("a", "p", 5.0), ("a", "q", 50.0), ("b", "p", 50.0), ("a", "r", np.nan), ("a", "x", np.nan)],
-        columns=["member_id", "product_id", "days_since"],
-    )
-    outgrown = OUTGROWN.assign(ends_day=AS_OF.number - 10)
-    kept = still_needed(told, items, outgrown, AS_OF)
-    assert kept["product_id"].tolist() == ["p", "q", "p", "x"]
-    long_ago = still_needed(told.assign(days_since=11.0), items, outgrown, AS_OF)
-    assert list(zip(long_ago["member_id"], long_ago["product_id"], strict=True)) == [("a", "q"), ("b", "p"), ("a", "x")]
-    assert len(still_needed(told, items, OUTGROWN.iloc[:0], AS_OF)) == len(told)
 
 
 def test_needs_are_told_of_the_pairs_that_have_them() -> None:
     scores = pd.DataFrame(
         {"member_id": ["a", "a", "b"], "category": ["一段", "二段", "一段"], "score": [0.3, 0.2, 0.1]}
     )
-    found = with_needs(scores, OUTGROWN)
+    found = read(with_needs(frame_query("told", scores), OUTGROWN)).sort_values(["member_id", "category"])
     assert found["need_ends_day"].tolist()[0] == 100
     assert found["need_ends_day"].isna().tolist() == [False, True, True]
     assert found["next_category"].tolist() == ["二段", None, None]
-    assert found["score"].equals(scores["score"])
-    assert list(with_needs(scores.iloc[:0], OUTGROWN)) == list(with_needs(scores, OUTGROWN.iloc[:0])) == list(found)
+    assert found["score"].tolist() == scores["score"].tolist()
+    assert read(with_needs(frame_query("told", scores), OUTGROWN.iloc[:0]))["need_ends_day"].isna().all()
 
 
 def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(tmp_path: Path) -> None:
@@ -197,7 +152,7 @@ def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(tm
     levels = pd.DataFrame({"product_id": [f"p{n}" for n in range(11)], "price_level": [n / 10 for n in range(11)]})
     unpriced = pd.DataFrame({"product_id": ["unpriced"], "price_level": [np.nan]})
     snapshot = store(tmp_path, {"orders": orders}).at(AS_OF)
-    bands = price_bands(snapshot, pd.concat([levels, unpriced])).set_index("member_id")
+    bands = read(price_bands(snapshot, pd.concat([levels, unpriced]))).set_index("member_id")
     assert set(bands.index) == {"a", "c"}
     assert list(bands.loc["a"]) == pytest.approx([0.1, 0.9])
     assert list(bands.loc["c"]) == pytest.approx([0.5, 0.5])
@@ -208,7 +163,7 @@ def test_what_is_declared_of_members_is_read_by_name(tmp_path: Path) -> None:
         {"member_id": ["a", "b", "c"], "attributes": [{"goal": "sleep, bones", "size": None}, {"goal": None}, None]}
     )
     tables = store(tmp_path, {"orders": pd.DataFrame([order(0, "a", "tea", DAY - 1)]), "members": listed})
-    assert attributes(tables.at(AS_OF)) == {"a": {"goal": "sleep, bones"}}
+    assert attributes(tables.at(AS_OF)).to_pylist() == [{"member_id": "a", "attributes": '{"goal": "sleep, bones"}'}]
 
 
 def test_what_was_never_bought_may_be_discovered_by_its_own_score() -> None:
@@ -222,9 +177,8 @@ def test_what_was_never_bought_may_be_discovered_by_its_own_score() -> None:
             "reason": ["again", "in_category", "popular"],
         }
     )
-    found = discoveries(scored)
+    found = read(discoveries(frame_query("scored", scored)))
     assert found.to_dict("records") == [{"member_id": "m", "product_id": "new", "score": 0.03, "reason": "in_category"}]
-    assert discoveries(scored.drop(columns=["discovery"])).empty
 
 
 def test_what_runs_out_is_told_as_far_as_it_is_known(tmp_path: Path) -> None:

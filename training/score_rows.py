@@ -1,0 +1,55 @@
+"""A day's rows of several tasks for some members at a time, read off the snapshot or computed anew where it has few."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow.parquet as pq
+
+from recsys.core.frames import Rows
+from recsys.core.task import Task, View
+from recsys.core.time import AsOf
+from recsys.features.build import SnapshotFolder, read_rows
+from recsys.features.prepared import prepare, stream_rows
+from training.examples import snapshot
+from training.workspace import Workspace
+
+ROWS_AT_ONCE = 300_000
+"""About so many rows are read at once."""
+
+PAIRS = (View.MEMBER_PRODUCT, View.MEMBER_SUBCATEGORY)
+"""The views of which a snapshot may keep those of few members only."""
+
+
+def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf) -> Iterator[tuple[str, Rows]]:
+    """Yield a task's name and its rows of some members, until every row of each task was there.
+
+    The parts of a task come in the order of member_id, and each has all rows of its members. Tasks whose pairs the
+    snapshot does not keep of everybody share one passage through all members, which computes them.
+    """
+    folder = snapshot(workspace, as_of)
+    few = folder.kept() is not None
+    computed = [task for task in tasks if few and set(PAIRS) & set(task.views)]
+    for task in tasks:
+        if task not in computed:
+            for members in _members(folder, task):
+                yield task.name, read_rows(folder, task, members)
+    if computed:
+        with (
+            TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
+            prepare(workspace.tables.at(as_of), Path(scratch)) as prepared,
+        ):
+            for part in stream_rows(prepared, computed):
+                yield from part.items()
+
+
+def _members(folder: SnapshotFolder, task: Task) -> Iterator[tuple[str, ...] | None]:
+    """Cut all members into parts of about as many rows; None = all of them at once."""
+    rows, every = (int(folder.manifest["rows"][str(view)]) for view in (task.views[0], View.MEMBER))
+    if rows <= ROWS_AT_ONCE:
+        yield None
+        return
+    at_once = max(1, ROWS_AT_ONCE * every // rows)
+    ids = pq.read_table(folder.path(View.MEMBER), columns=["member_id"]).column(0)
+    for start in range(0, every, at_once):
+        yield tuple(map(str, ids.slice(start, at_once).to_pylist()))
