@@ -1,5 +1,6 @@
 """The packed rows of `recsys.store.packed` in a Redis, for shops of which many machines read."""
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,26 +25,41 @@ SCANNED = 10_000
 WRITE_SECONDS = 60.0
 READ_SECONDS = 5.0
 
+TIMES = struct.Struct("<qq")
 Client = Any  # its answers are typed as bytes or texts, whatever it was told; here they are bytes
 
-# KEYS: rows' names; ARGV: the rows, which begin with their schema's number, event time and created time.
+# KEYS: where the newest times ever written are kept, then the rows' names. ARGV: the oldest and the newest times of the
+# rows, then the rows, which begin with their schema's number, event time and created time. Rows of which none is older
+# than the newest one need not be compared one by one.
 PUT = """
-local written = 0
-for place, name in ipairs(KEYS) do
-    local row = ARGV[place]
-    local stored = redis.call('GETRANGE', name, 8, 23)
-    local newer = stored == ''
-    if not newer then
-        local was, was_made = struct.unpack('<i8i8', stored)
-        local is, is_made = struct.unpack('<i8i8', row, 9)
-        newer = is > was or (is == was and is_made >= was_made)
+local function newer(these, those)
+    local event, created = struct.unpack('<i8i8', these)
+    local other, other_created = struct.unpack('<i8i8', those)
+    return event > other or (event == other and created >= other_created)
+end
+local newest = redis.call('GET', KEYS[1])
+if not newest or newer(ARGV[2], newest) then
+    redis.call('SET', KEYS[1], ARGV[2])
+end
+local pairs = {}
+if not newest or newer(ARGV[1], newest) then
+    for place = 2, #KEYS do
+        pairs[2 * place - 3], pairs[2 * place - 2] = KEYS[place], ARGV[place + 1]
     end
-    if newer then
-        redis.call('SET', name, row)
-        written = written + 1
+else
+    for place = 2, #KEYS do
+        local name, row = KEYS[place], ARGV[place + 1]
+        local stored = redis.call('GETRANGE', name, 8, 23)
+        if stored == '' or newer(string.sub(row, 9, 24), stored) then
+            pairs[#pairs + 1] = name
+            pairs[#pairs + 1] = row
+        end
     end
 end
-return written
+if #pairs > 0 then
+    redis.call('MSET', unpack(pairs))
+end
+return #pairs / 2
 """
 
 # ARGV[1]: rows with an earlier event time go; empty = all.
@@ -91,7 +107,8 @@ class PackedRedisStore:
         batch = Batch.of(table, keys=keys, event=event, created=created)
         if not len(batch):
             return 0
-        prefix, written = _prefix(view), 0
+        prefix, newest, written = _prefix(view), _newest_name(view), 0
+        spans = [TIMES.pack(*batch.oldest), TIMES.pack(*batch.newest)]
         with answering(), collected_later():
             self._redis.hset(_schemas_name(view), schema.number.to_bytes(8, "little"), schema.dump())
             for start in range(0, len(batch), CHUNK):
@@ -100,7 +117,7 @@ class PackedRedisStore:
                 with self._redis.pipeline(transaction=False) as calls:
                     for first in range(0, len(names), AT_ONCE):
                         cut = slice(first, first + AT_ONCE)
-                        self._put(keys=names[cut], args=rows[cut], client=calls)
+                        self._put(keys=[newest, *names[cut]], args=[*spans, *rows[cut]], client=calls)
                     written += sum(calls.execute())
                 if progress:
                     progress(len(names))
@@ -116,7 +133,7 @@ class PackedRedisStore:
                 for first in range(0, len(names), AT_ONCE):
                     gone += int(self._forget(keys=names[first : first + AT_ONCE], args=[limit]))
             if before is None:
-                self._redis.delete(_view_name(view), _schemas_name(view), _note_name(view))
+                self._redis.delete(*(name(view) for name in (_view_name, _schemas_name, _note_name, _newest_name)))
         return gone
 
     def note(self, view: str, made_of: str) -> None:
@@ -222,6 +239,10 @@ def _prefix(view: str) -> bytes:
 
 def _view_name(view: str) -> bytes:
     return b"recsys:view:" + view.encode()
+
+
+def _newest_name(view: str) -> bytes:
+    return b"recsys:newest:" + view.encode()
 
 
 def _schemas_name(view: str) -> bytes:

@@ -23,11 +23,20 @@ DAY = datetime(2025, 3, 1, tzinfo=UTC)
 @pytest.fixture(params=["recent", "laid out", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where nothing was written yet: whatever packed rows promise, they promise in LMDB, in a file and in a Redis."""
-    if request.param != "redis":
-        if request.param == "laid out":
-            monkeypatch.setattr(packed, "LAID_OUT_FROM", 1)
-        return tmp_path
-    server: RedisServer = request.getfixturevalue("redis")
+    if request.param == "redis":
+        return emptied(request.getfixturevalue("redis"))
+    if request.param == "laid out":
+        monkeypatch.setattr(packed, "LAID_OUT_FROM", 1)
+    return tmp_path
+
+
+@pytest.fixture(params=["folder", "redis"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """The same for tests with several processes, whose loads are so large that a folder lays them out."""
+    return tmp_path if request.param == "folder" else emptied(request.getfixturevalue("redis"))
+
+
+def emptied(server: RedisServer) -> str:
     with Redis.from_url(server.url) as client:
         client.flushall()
     return server.url
@@ -216,14 +225,14 @@ def child(code: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_row_written_here_is_seen_by_another_process_at_once(place: Place) -> None:
-    store = row_store(place)
+def test_a_row_written_here_is_seen_by_another_process_at_once(shared: Place) -> None:
+    store = row_store(shared)
     put(store, frame(["a"], 1.0))
     code = (
         "reader = reading(opened(sys.argv[1]))\n"
         "for line in sys.stdin: print(reader.read('member', ['a']).numbers[0, 0], flush=True)"
     )
-    with child(code, str(place)) as reader:
+    with child(code, str(shared)) as reader:
         assert reader.stdin is not None
         assert reader.stdout is not None
         for value in (1.0, 2.0, 3.0):
@@ -234,29 +243,29 @@ def test_a_row_written_here_is_seen_by_another_process_at_once(place: Place) -> 
         reader.stdin.close()
 
 
-def test_a_writer_killed_in_the_middle_leaves_the_old_rows(place: Place) -> None:
+def test_a_writer_killed_in_the_middle_leaves_the_old_rows(shared: Place) -> None:
     names = [f"m{number:06d}" for number in range(70_000)]
-    put(row_store(place), frame(names, 1.0))
+    put(row_store(shared), frame(names, 1.0))
     code = (
         "names = [f'm{number:06d}' for number in range(70_000)]\n"
         "def wait(rows): print(rows, flush=True); sys.stdin.read()\n"
         "row_store(opened(sys.argv[1])).write('member', frame(names, 2.0, time=DAY + timedelta(days=1)),"
         " keys=['member_id'], event='event_timestamp', created='created_timestamp', progress=wait)"
     )
-    with child(code, str(place)) as writer:
+    with child(code, str(shared)) as writer:
         assert writer.stdout is not None
         written = int(writer.stdout.readline())
         assert 0 < written < len(names)
         os.kill(writer.pid, signal.SIGKILL)
-    read = reading(place).read("member", names)
+    read = reading(shared).read("member", names)
     assert read.found.all()
     assert set(read.column("city")) == {"上海"}
     new = (read.numbers[:, 0] == 2.0) & (read.event_time == np.datetime64("2025-03-02"))
     old = (read.numbers[:, 0] == 1.0) & (read.event_time == np.datetime64("2025-03-01"))
     assert (new | old).all()
-    assert new.sum() == (written if isinstance(place, str) else 0)  # a load is one transaction in LMDB alone
-    assert put(row_store(place), frame(names, 3.0, time=DAY + timedelta(days=2))) == len(names)
-    assert (reading(place).read("member", names).numbers == 3.0).all()
+    assert new.sum() == (written if isinstance(shared, str) else 0)  # in a folder a load is one transaction
+    assert put(row_store(shared), frame(names, 3.0, time=DAY + timedelta(days=2))) == len(names)
+    assert (reading(shared).read("member", names).numbers == 3.0).all()
 
 
 def test_a_file_that_is_no_store_is_told(tmp_path: Path) -> None:
@@ -276,7 +285,7 @@ def test_a_folder_that_takes_anothers_place_is_read_from_then_on(tmp_path: Path)
     assert reader.read("member", ["a"]).numbers.tolist() == [[2.0]]
 
 
-def test_two_writers_at_once_leave_the_newest_of_each_row(place: Place) -> None:
+def test_two_writers_at_once_leave_the_newest_of_each_row(shared: Place) -> None:
     names = [f"m{number:05d}" for number in range(20_000)]
     code = (
         "names = [f'm{number:05d}' for number in range(20_000)]\n"
@@ -284,14 +293,14 @@ def test_two_writers_at_once_leave_the_newest_of_each_row(place: Place) -> None:
         "for day in map(int, sys.argv[2:]): put(row_store(opened(sys.argv[1])),"
         " frame(names, float(day), time=DAY + timedelta(days=day)))"
     )
-    put(row_store(place), frame(names, 0.0))
-    with child(code, str(place), "5", "2", "3") as one, child(code, str(place), "4", "1", "6") as other:
+    put(row_store(shared), frame(names, 0.0))
+    with child(code, str(shared), "5", "2", "3") as one, child(code, str(shared), "4", "1", "6") as other:
         for writer in (one, other):
             assert writer.stdin is not None
             writer.stdin.write("go\n")
             writer.stdin.flush()
         assert (one.wait(60), other.wait(60)) == (0, 0)
-    read = reading(place).read("member", names)
+    read = reading(shared).read("member", names)
     assert (read.numbers == 6.0).all()
     assert (read.event_time == np.datetime64("2025-03-07")).all()
 
