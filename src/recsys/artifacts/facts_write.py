@@ -13,8 +13,8 @@ from recsys.artifacts.publication_arrays import growing, save, starts
 from recsys.artifacts.publication_content import FACT_DAYS
 from recsys.artifacts.publication_places import Finite, Places, floats
 
-FACTS_AT_ONCE = 4_000_000
-"""About so many facts are sorted at once: those of some days."""
+FACTS_AT_ONCE = 25_000_000
+"""About so many facts are sorted at once, those of some days; each time all are read, as they come by member."""
 
 
 @dataclass(frozen=True)

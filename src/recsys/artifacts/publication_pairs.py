@@ -1,5 +1,6 @@
 """Writes frames of pairs as ragged columns: ordered by member, best first, cut, and one file a column."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.artifacts.publication_arrays import growing, save, starts
-from recsys.artifacts.publication_content import CHALLENGER, Content, Reason
+from recsys.artifacts.publication_content import CHALLENGER, FINITE, Content, Reason
 from recsys.artifacts.publication_files import RECOMMEND_EVIDENCE, REPURCHASE_NUMBERS
 from recsys.artifacts.publication_places import Finite, Places, floats
 
@@ -52,7 +53,10 @@ class Layout:
             f" LEFT JOIN place_{kind} AS p_{file} ON p_{file}.id = CAST(rows.{column} AS VARCHAR)"
             for file, (column, kind, _) in self.codes.items()
         )
-        numbers = "".join(f", CAST(rows.{name} AS DOUBLE) AS {name}" for name in self.numbers)
+        exact = {*FINITE.get(self.frame, ()), *re.findall(r"\w+", self.order)}
+        numbers = "".join(
+            f", CAST(rows.{name} AS {'DOUBLE' if name in exact else 'FLOAT'}) AS {name}" for name in self.numbers
+        )
         return (
             f"SELECT coalesce(m.row, -1) AS member, coalesce(o.row, -1) AS other{numbers}{places} FROM rows "
             "LEFT JOIN place_member AS m ON m.id = CAST(rows.member_id AS VARCHAR) "
