@@ -25,7 +25,6 @@ HEAD_SIZE = 64
 LONGEST_NAME = 64
 SLOTS_A_ROW = 4
 CHUNK = 65_536
-MOST_OPEN = 8
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 ODD = 0x9E3779B97F4A7C15
@@ -127,21 +126,20 @@ class RowFile:
 
 
 class RowFiles:
-    """Opens the files of a folder by their names, each once."""
+    """Keeps the newest file of each view open, and no other: the disk of a deleted one is free when nobody has it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, RowFile] = {}
+        self._open: dict[str, tuple[str, RowFile]] = {}
 
-    def __call__(self, name: str) -> RowFile:
-        """Return a file; raises what `RowFile` raises."""
-        found = self._open.get(name)
-        if found is None:
-            found = RowFile(self._folder / name)
-            if len(self._open) >= MOST_OPEN:
-                self._open.clear()
-            self._open[name] = found
-        return found
+    def newest(self, view: str, name: str) -> RowFile:
+        """Return the file that is a view's now; raises what `RowFile` raises."""
+        known, file = self._open.get(view, ("", None))
+        if file is None or known != name:
+            self._open.pop(view, None)
+            file = RowFile(self._folder / name)
+            self._open[view] = (name, file)
+        return file
 
 
 def write_rows(path: Path, names: Sequence[bytes], blocks: Iterable[ArrowArray], *, row_width: int, sync: bool) -> None:

@@ -76,7 +76,7 @@ class StoredView:
         self.name = VIEWS + view.encode()
         stored = txn.get(self.name)
         self.record = None if stored is None else Record.load(stored)
-        self.file = files(self.record.file) if self.record is not None and self.record.file else None
+        self.file = files.newest(view, self.record.file) if self.record is not None and self.record.file else None
 
     @property
     def file_name(self) -> str:

@@ -156,6 +156,18 @@ def test_a_row_in_both_places_is_forgotten_once(tmp_path: Path, names: list[str]
     assert store.forget("member") == 1
 
 
+def test_a_reader_lets_go_of_the_file_that_was_replaced(tmp_path: Path, names: list[str]) -> None:
+    write(tmp_path, names, 1.0, day=1)
+    reader = PackedReader(tmp_path)
+    for day in (2, 3):
+        assert reader.read("member", ["m1"]).found.all()
+        write(tmp_path, names, 2.0, day=day)
+    assert reader.read("member", ["m1"]).numbers.tolist() == [[2.0]]
+    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line}
+    assert {Path(path).name for path in mapped if path.endswith(".rows")} == set(files(tmp_path))
+    assert "(deleted)" not in mapped
+
+
 def test_files_that_nobody_names_go_with_the_next_load(tmp_path: Path, names: list[str]) -> None:
     write(tmp_path, names, 1.0, day=1)
     (tmp_path / "half-written.rows").write_bytes(b"packed01")
