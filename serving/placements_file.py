@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.answers.policy import Placements, read_placements
+from recsys.answers.policy import PLACEMENTS, Placements, read_placements
 from recsys.core.config import Home
 from recsys.core.errors import ConfigError
-
-NAME = "placements.toml"
 
 _log = logging.getLogger("recsys.serving")
 _Look = tuple[int, int, int]
@@ -35,11 +33,11 @@ class PlacementsFile:
     def __init__(self, home: Home, try_out: Callable[[Placements], None]) -> None:
         """Take the home, and what is done with placements before they are taken: what it raises refuses them."""
         self._try_out = try_out
-        self._own = home.root / NAME
-        self._kept = home.run / f"taken-{NAME}"
+        self._own = home.root / PLACEMENTS
+        self._kept = home.run / f"taken-{PLACEMENTS}"
         self._looked: _Look | None = None
         self.wrong: WrongPlacements | None = None
-        self.current = read_placements(Path(__file__).with_name(NAME))
+        self.current = read_placements(Path(__file__).with_name(PLACEMENTS))
         if self._own.is_file():
             self._begin()
 
@@ -50,7 +48,7 @@ class PlacementsFile:
             return False
         self._looked = look
         if look is None:
-            self.current, self.wrong = read_placements(Path(__file__).with_name(NAME)), None
+            self.current, self.wrong = read_placements(Path(__file__).with_name(PLACEMENTS)), None
             self._try_out(self.current)
             _log.info("answering by the placements of the service, as the home's file is gone")
             return True
@@ -61,7 +59,7 @@ class PlacementsFile:
             self._refuse(error)
             return True
         except Exception as error:
-            self._refuse(ConfigError(NAME, f"cannot be answered by: {type(error).__name__}"))
+            self._refuse(ConfigError(PLACEMENTS, f"cannot be answered by: {type(error).__name__}"))
             return True
         self.current, self.wrong = placements, None
         self._keep()
@@ -77,8 +75,8 @@ class PlacementsFile:
     def _refuse(self, error: ConfigError) -> None:
         setting, rule = str(error.fields["setting"]), str(error.fields["rule"])
         inside = not Path(setting).is_absolute()
-        self.wrong = WrongPlacements(setting if inside else NAME, rule)
-        _log.error("refused %s: %s %s", NAME, self.wrong.setting, self.wrong.rule)
+        self.wrong = WrongPlacements(setting if inside else PLACEMENTS, rule)
+        _log.error("refused %s: %s %s", PLACEMENTS, self.wrong.setting, self.wrong.rule)
 
     def _keep(self) -> None:
         """Keep a copy; a home that cannot be written to does without."""

@@ -1,12 +1,13 @@
 """A small synthetic content to publish in tests: 40 members, 60 products in 6 categories."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recsys.artifacts.publication_content import Content, Factors
+from recsys.artifacts.publication_content import CHALLENGER, Content, Factors
 from recsys.artifacts.tagging.spec import SegmentSpec, SegmentValue
 from recsys.artifacts.tagging.write import Tagged
 from recsys.core.time import AsOf
@@ -31,6 +32,21 @@ class Made(Content):
     purchases: pd.DataFrame
     events: pd.DataFrame
     contacts: pd.DataFrame
+
+    def table(self, frame: str) -> pd.DataFrame:
+        """Return one of its frames by name, the challenger's too."""
+        found = self.frames[frame]
+        assert isinstance(found, pd.DataFrame)
+        return found
+
+    def having(self, frame: str, table: pd.DataFrame) -> "Made":
+        """Put another frame in the place of one."""
+        if frame not in CHALLENGER:
+            own: dict[str, Any] = {frame: table}
+            return replace(self, **own)
+        assert self.challenger is not None
+        theirs: dict[str, Any] = {dict(zip(CHALLENGER, ("recommend", "discovery"), strict=True))[frame]: table}
+        return replace(self, challenger=replace(self.challenger, **theirs))
 
 
 def product_id(n: int) -> str:

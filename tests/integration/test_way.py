@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.answers.policy import PLACEMENTS
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
 from recsys.models.catalog import CATALOG
@@ -241,6 +242,35 @@ def test_rollback_brings_the_earlier_champion_back(recsys: Command, shop: Shop) 
     assert code == 0
     for part in ("王芳", "回到原来", "champion", "auc"):
         assert part in text
+
+
+def test_a_placement_that_tries_the_challenger_has_its_lists_published(recsys: Command, shop: Shop) -> None:
+    assert recsys("publish")[0] == 0
+    assert Publication.open_current(shop.home.publications).challenger is None
+    settings = (shop.root / "recsys.toml").read_text(encoding="utf-8")
+    fewer = settings.replace("rounds = 5, leaves = 7", "rounds = 4, leaves = 7")
+    (shop.root / "recsys.toml").write_text(fewer, encoding="utf-8")
+    code, text = recsys("train", "recommend")
+    assert code == 0, text
+    placements = shop.home.root / PLACEMENTS
+    placements.write_text(
+        '[home]\ntitle = "Home"\nsources = [{ name = "personal" }]\n'
+        'variants = [{ name = "new", share = 0.5, change = { model = "challenger" } }]\n',
+        encoding="utf-8",
+    )
+    code, text = recsys("publish")
+    assert code == 0, text
+    publication = Publication.open_current(shop.home.publications)
+    assert publication.challenger is not None
+    assert (publication.champion.version, publication.challenger.version) == ("1", "2")
+    assert len(publication.challenger.recommend.other) > 0
+    placements.write_text("[home]\n", encoding="utf-8")
+    code, text = recsys("publish")
+    assert code == 0, text
+    assert "no challenger is published" in text
+    assert Publication.open_current(shop.home.publications).challenger is None
+    placements.unlink()
+    (shop.root / "recsys.toml").write_text(settings, encoding="utf-8")
 
 
 def test_evaluate_writes_a_report_that_names_every_peer(recsys: Command, shop: Shop) -> None:

@@ -6,7 +6,8 @@ from heapq import merge
 from itertools import chain, islice, zip_longest
 
 from recsys.answers import reasons
-from recsys.answers.desk import Desk, Pairs
+from recsys.answers.desk import Desk
+from recsys.answers.own import Pairs
 from recsys.answers.reasons import Telling, Words
 from recsys.answers.rules import Doing
 from recsys.answers.shapes import Source
@@ -80,7 +81,7 @@ def pinned(_: Desk) -> Pool:
 def _personal(desk: Desk, visit: Visit) -> Pool | None:
     if visit.member is None or not visit.listed:
         return None
-    pairs, codes = desk.lists.recommend, desk.lists.reasons
+    pairs, codes = visit.own.recommend, visit.own.reasons
     columns, start = pairs.columns, pairs.start[visit.member]
     scores, often, since, gap = (columns[name] for name in ("score", *RECOMMEND_EVIDENCE))
 
@@ -101,7 +102,7 @@ def _personal(desk: Desk, visit: Visit) -> Pool | None:
 def _discovery(desk: Desk, visit: Visit) -> Pool | None:
     if visit.member is None:
         return None
-    pairs, codes = desk.lists.discovery, desk.lists.discovery_reasons
+    pairs, codes = visit.own.discovery, visit.own.discovery_reasons
     start = pairs.start[visit.member]
     return _listed(
         Source.DISCOVERY, pairs, visit.member, lambda rank, row: _of_code(desk, REASONS[codes[start + rank]], row)

@@ -10,35 +10,16 @@ import numpy as np
 import orjson
 
 from recsys.answers.names import unknown_names
-from recsys.answers.policy import CONTROL, Placement, Placements, SourceRule, unknown_placement
+from recsys.answers.own import Own, Pairs, own_lists
+from recsys.answers.policy import CONTROL, Model, Placement, Placements, SourceRule, unknown_placement
 from recsys.answers.reasons import Telling, why
 from recsys.answers.rules import Rules
 from recsys.answers.shapes import Source
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_columns import Ragged
 from recsys.core.time import AsOf
 
 MAX_TELLINGS = 50_000
 """So many reasons are remembered as JSON."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """A ragged column as buffers, which single values are read from faster than from arrays."""
-
-    start: memoryview
-    other: memoryview
-    columns: Mapping[str, memoryview]
-
-    @classmethod
-    def of(cls, ragged: Ragged) -> "Pairs":
-        """Look at a ragged column."""
-        columns = {name: column.data for name, column in ragged.columns.items()}
-        return cls(ragged.start.data, ragged.other.data, columns)
-
-    def rows(self, group: int) -> memoryview:
-        """Return the second rows of a group, best first."""
-        return self.other[self.start[group] : self.start[group + 1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +53,6 @@ class Shelf:
 class Lists:
     """The publication's lists as buffers: by member or, `similar` and `together`, by product."""
 
-    recommend: Pairs
-    reasons: memoryview
-    discovery: Pairs
-    discovery_reasons: memoryview
     new: Pairs
     bought: Pairs
     needs: Pairs
@@ -88,10 +65,6 @@ class Lists:
     def of(cls, publication: Publication) -> "Lists":
         """Look at a publication's lists."""
         return cls(
-            Pairs.of(publication.recommend),
-            publication.reasons.data,
-            Pairs.of(publication.discovery),
-            publication.discovery_reasons.data,
             Pairs.of(publication.new_product),
             Pairs.of(publication.bought),
             Pairs.of(publication.repurchase),
@@ -132,7 +105,8 @@ class Desk:
 
     neighbours: how `/similar` and `/bought-together` are filled, by source.
     unknown: what the placements name and the publication does not have, with the place that names it.
-    about: the end of an answer to a request in which nothing is unknown.
+    own: the members' lists by the model that a policy asks for. about: the same of the end of an answer to a request in
+        which nothing is unknown.
     tags: (members,) bits. The dictionaries remember what answers asked for, and are bounded by the products there are
         and by `MAX_TELLINGS`.
     """
@@ -142,11 +116,12 @@ class Desk:
     unknown: tuple[str, ...]
     shelf: Shelf
     lists: Lists
+    own: Mapping[Model, Own]
     deals: Mapping[str, Deal]
     neighbours: Mapping[Source, Deal]
     tags: memoryview
     day: "Today"
-    about: bytes
+    about: Mapping[Model, bytes]
     _rows: dict[str, int] = field(default_factory=dict, repr=False)
     _names: dict[int, tuple[str, str]] = field(default_factory=dict, repr=False)
     _similar: dict[int, list[int]] = field(default_factory=dict, repr=False)
@@ -163,17 +138,19 @@ class Desk:
         row = publication.products.row
         asked = {name: _deal(publication, row, name, placement) for name, placement in placements.placements.items()}
         own = {source: _deal(publication, row, str(source), _neighbours(source)) for source in _NEIGHBOURS}
+        models = own_lists(publication)
         desk = cls(
             publication,
             placements,
             unknown_names(publication, placements),
             Shelf.of(publication),
             Lists.of(publication),
+            models,
             asked,
             own,
             publication.tag_bits.data,
             Today(publication.as_of.zone),
-            about(publication, ((), (), (), ())),
+            {model: about(publication, ((), (), (), ()), lists.version) for model, lists in models.items()},
         )
         return desk.restocked(stock or {})
 
@@ -263,8 +240,8 @@ class Today:
         return known[2]
 
 
-def about(publication: Publication, ignored: tuple[tuple[str, ...], ...]) -> bytes:
-    """Return what an answer says behind its items, as JSON without the first brace."""
+def about(publication: Publication, ignored: tuple[tuple[str, ...], ...], version: str | None) -> bytes:
+    """Return what an answer says behind its items, as JSON without the first brace; version: of the model."""
     no_products, no_categories, no_brands, no_answers = ignored
     told = {
         "ignored_products": no_products,
@@ -273,7 +250,7 @@ def about(publication: Publication, ignored: tuple[tuple[str, ...], ...]) -> byt
         "ignored_answers": no_answers,
         "as_of": str(publication.as_of),
         "publication": publication.name,
-        "model_version": publication.model_versions.get("recommend"),
+        "model_version": version,
     }
     return orjson.dumps(told)[1:]
 

@@ -17,13 +17,27 @@ def unknown_names(publication: Publication, placements: Placements) -> tuple[str
         "brand": publication.brand_row,
     }
     named = dict.fromkeys(_named(placements))
-    return tuple(f"{at}: no {kind} {name!r}" for at, kind, name in named if rows[kind](name) is None)
+    unknown = tuple(f"{at}: no {kind} {name!r}" for at, kind, name in named if rows[kind](name) is None)
+    trying = () if publication.challenger is not None else _trying(placements)
+    return (*unknown, *(f"{at}.model: no challenger was published" for at in trying))
+
+
+def _trying(placements: Placements) -> Iterator[str]:
+    """Yield what asks for the lists of a model that waits to be promoted."""
+    for at, policy in _policies(placements):
+        if policy.model == "challenger":
+            yield at
+
+
+def _policies(placements: Placements) -> Iterator[tuple[str, Policy]]:
+    for placement, settings in placements.placements.items():
+        for variant, policy in settings.policies.items():
+            yield placement if variant == CONTROL else f"{placement}.variants.{variant}", policy
 
 
 def _named(placements: Placements) -> Iterator[Named]:
-    for placement, settings in placements.placements.items():
-        for variant, policy in settings.policies.items():
-            yield from _of_policy(placement if variant == CONTROL else f"{placement}.variants.{variant}", policy)
+    for at, policy in _policies(placements):
+        yield from _of_policy(at, policy)
     for question, asked in placements.questions.items():
         for categories in asked.answers.values():
             yield from ((f"questions.{question}", "category", name) for name in categories)

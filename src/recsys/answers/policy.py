@@ -16,11 +16,15 @@ from recsys.core.errors import RequestError
 CONTROL = "control"
 """The variant that everybody gets who is in no other one."""
 
+PLACEMENTS = "placements.toml"
+"""The file in a home."""
+
 MAX_PLACES = 200
 MAX_DEPTH = 1000
 QUESTIONS = "questions"
 """The one table of the file that is no placement."""
 
+Model = Literal["champion", "challenger"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Days = Annotated[int, Field(ge=0, le=BOUGHT_DAYS)]
@@ -141,6 +145,8 @@ class Policy(Settings):
 
     title: what people call it; title_zh: what they call it in Chinese, when that is another name.
     around: what the products of a request are: those on the page, in the cart, or in the order just made.
+    model: whose lists `personal` and `discovery` are: of the model in use, or of the one that waits to be promoted,
+        which is published when a placement asks for it; without one the model in use answers.
     sources: of these; their weights mix them. depth: so many of a source's candidates are mixed; the rest fills up.
     fallback: tried in this order when the sources leave places empty; told in the answer.
     categories, brands: let in and kept out.
@@ -160,6 +166,7 @@ class Policy(Settings):
     title: str = Field(max_length=200)
     title_zh: str = Field(default="", max_length=200)
     around: Literal["page", "cart", "order"] = "page"
+    model: Model = "champion"
     sources: tuple[SourceRule, ...] = Field(min_length=1)
     depth: int = Field(default=200, ge=1, le=MAX_DEPTH)
     fallback: tuple[Source, ...] = (Source.POPULAR,)
@@ -224,6 +231,11 @@ class Placement(Policy):
             raise ValueError("the shares of the variants add up to more than 1")
         _ = self.policies
         return self
+
+    @property
+    def tries(self) -> bool:
+        """Whether some visitors see what the model says that waits to be promoted."""
+        return any(policy.model == "challenger" for policy in self.policies.values())
 
     @property
     def policies(self) -> dict[str, Policy]:

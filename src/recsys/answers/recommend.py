@@ -10,7 +10,7 @@ from recsys.answers.filling import Pick, fill
 from recsys.answers.identity import prefix
 from recsys.answers.reasons import why
 from recsys.answers.shapes import Fallback, Item, Recommendation, Route, Source, Standing
-from recsys.answers.visit import Fetch, visit
+from recsys.answers.visit import Fetch, Visit, visit
 from recsys.store.live import NOTHING, Doings
 
 
@@ -68,7 +68,7 @@ def answer_at(desk: Desk, deal: Deal, ask: Ask, *, doings: Fetch, now: float) ->
         ignored_answers=no_answers,
         as_of=str(publication.as_of),
         publication=publication.name,
-        model_version=publication.model_versions.get("recommend"),
+        model_version=seen.own.version,
     )
 
 
@@ -95,7 +95,7 @@ def recommend_json(desk: Desk, ask: Ask, *, doings: Fetch = nothing, now: float)
             orjson.dumps(told) if told else b"[]",
             b',"items":[',
             b",".join([_item_json(desk, pick) for pick in picks]),
-            b"]," + _about(desk, seen.ignored),
+            b"]," + _about(desk, seen),
         )
     )
     return Answered(body, ask.placement, seen.rules.variant, route, seen.standing, told, len(picks))
@@ -127,11 +127,11 @@ def _item_json(desk: Desk, pick: Pick) -> bytes:
     )
 
 
-def _about(desk: Desk, ignored: tuple[tuple[str, ...], ...]) -> bytes:
+def _about(desk: Desk, seen: Visit) -> bytes:
     """Return the end of an answer, behind the items, with its last brace."""
-    if not any(ignored):
-        return desk.about
-    return about(desk.publication, ignored)
+    if not any(seen.ignored):
+        return desk.about[seen.policy.model]
+    return about(desk.publication, seen.ignored, seen.own.version)
 
 
 def _route(picks: list[Pick]) -> Route:

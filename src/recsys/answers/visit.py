@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recsys.answers.ask import EVERYTHING, Ask, Filters
 from recsys.answers.desk import Deal, Desk
 from recsys.answers.member import asker
+from recsys.answers.own import Own
 from recsys.answers.policy import Policy
 from recsys.answers.rules import Rules
 from recsys.answers.shapes import Source, Standing
@@ -26,7 +27,7 @@ class Visit:
     member: the row of a member who may be answered from a history, else None. tags: theirs, as bits.
     personal: whether anything of a history may be used.
     doings: what was done lately, `NOTHING` when it may not be used. unread: it might be used, but could not be read.
-    listed: the member's list, best first.
+    own: the lists of the model that the policy asks for. listed: the member's, best first.
     ignored: unknown products, categories, brands and answers, in this order.
     """
 
@@ -46,6 +47,7 @@ class Visit:
     categories: tuple[int, ...]
     brands: tuple[int, ...]
     wanted: tuple[Wanted, ...]
+    own: Own
     listed: list[int]
     ignored: tuple[tuple[str, ...], ...]
 
@@ -70,6 +72,7 @@ def visit(desk: Desk, deal: Deal, ask: Ask, fetch: Fetch, now: float) -> Visit:
     categories, no_categories = _rows(desk.publication.category_row, filters.categories)
     brands, no_brands = _rows(desk.publication.brand_row, filters.brands)
     wanted, no_answers = _wanted(desk, ask, member)
+    own = desk.own[deal.rules[at].policy.model]
     return Visit(
         ask=ask,
         rules=deal.rules[at],
@@ -87,7 +90,8 @@ def visit(desk: Desk, deal: Deal, ask: Ask, fetch: Fetch, now: float) -> Visit:
         categories=categories,
         brands=brands,
         wanted=wanted,
-        listed=[] if member is None else desk.lists.recommend.rows(member).tolist(),
+        own=own,
+        listed=[] if member is None else own.recommend.rows(member).tolist(),
         ignored=(no_products + nor_these, no_categories, no_brands, no_answers),
     )
 
@@ -119,7 +123,7 @@ def _rest(desk: Desk, visit: Visit, row: int) -> float:
         return policy.recent_days
     if visit.member is None or row not in visit.listed:
         return policy.rest_days
-    recommend = desk.lists.recommend
+    recommend = visit.own.recommend
     gap = recommend.columns["mean_gap"][recommend.start[visit.member] + visit.listed.index(row)]
     return policy.due_share * gap if gap > 0 else policy.rest_days
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from recsys.artifacts.facts import Facts
 from recsys.artifacts.publication_columns import Ids, Ragged, Texts, open_array, open_rows
-from recsys.artifacts.publication_content import CHURN_REASONS, ChurnReason, Reason, Tag
+from recsys.artifacts.publication_content import CHALLENGER, CHURN_REASONS, ChurnReason, Reason, Tag
 from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
@@ -46,6 +46,20 @@ class Product:
 
 
 @dataclass(frozen=True, eq=False)
+class Recommended:
+    """The lists that one version of the model made, by member, of products.
+
+    reasons: (pairs of recommend,) codes, read by `Publication.reason`; discovery_reasons: the same of discovery.
+    """
+
+    version: str | None
+    recommend: Ragged
+    reasons: "np.ndarray"
+    discovery: Ragged
+    discovery_reasons: "np.ndarray"
+
+
+@dataclass(frozen=True, eq=False)
 class Publication:
     """Rows of members and products are numbers; every array is (members,), (products,) or ragged over one of them.
 
@@ -65,6 +79,7 @@ class Publication:
         discovery_reasons: the same of discovery.
     churn: (members,) NaN = not scored; churn_quantiles: (1001,); churn_base: mean of all scored, NaN = nobody is.
     churn_why, churn_why_share: (members, CHURN_REASONS) codes, -1 = none, and weights; read by `churn_reasons`.
+    challenger: a second model's lists, for placements that try it; None = there is none.
     facts: purchases, events and contacts by day.
     value: score (money), purchases and margin; (members,) each, NaN = not scored. horizons: days that a task looks on.
     member_factors, product_factors: NaN rows = none; None = no factors at all.
@@ -97,6 +112,7 @@ class Publication:
     reasons: "np.ndarray"
     discovery: Ragged
     discovery_reasons: "np.ndarray"
+    challenger: Recommended | None
     bought: Ragged
     new_product: Ragged
     repurchase: Ragged
@@ -138,6 +154,12 @@ class Publication:
         if folder is None:
             raise MissingError("publication", "recsys publish")
         return cls.open(folder)
+
+    @property
+    def champion(self) -> Recommended:
+        """The lists of the model in use."""
+        version = self.model_versions.get("recommend")
+        return Recommended(version, self.recommend, self.reasons, self.discovery, self.discovery_reasons)
 
     @property
     def name(self) -> str:
@@ -253,8 +275,18 @@ def _open_parts(seal: Seal) -> dict[str, Any]:
 
     repurchase = pairs("repurchase", REPURCHASE_NUMBERS, other="category", groups=m)
     nexts = open_rows(folder, "repurchase_next", len(repurchase.other), low=-1, below=len(categories), known=seal.known)
-    recommend = pairs("recommend", ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
-    discovery = pairs("discovery", ("score",), other="product", groups=m)
+
+    def recommended(version: str | None, lists: str, discoveries: str) -> Recommended:
+        recommend = pairs(lists, ("score", *RECOMMEND_EVIDENCE), other="product", groups=m)
+        discovery = pairs(discoveries, ("score",), other="product", groups=m)
+        reasons, discovery_reasons = (
+            open_rows(folder, f"{name}_reason", len(listed.other), below=len(REASONS), known=seal.known)
+            for name, listed in ((lists, recommend), (discoveries, discovery))
+        )
+        return Recommended(version, recommend, reasons, discovery, discovery_reasons)
+
+    tried = manifest.get("challenger")
+    own = recommended(manifest["model_versions"].get("recommend"), "recommend", "discovery")
     member_numbers = open_array(folder, "member_numbers", (m, len(features)))
     bits = open_array(folder, "member_tags", (m,), kind="i")
     columns = {name: member_numbers[:, place] for place, name in enumerate(features)}
@@ -282,12 +314,11 @@ def _open_parts(seal: Seal) -> dict[str, Any]:
         "sellable": on_sale & ~(numbers["stock"] <= 0),
         "popular": open_rows(folder, "popular", p, below=p),
         "popular_in": pairs("popular_in_category", (), other="product", groups=len(categories)),
-        "recommend": recommend,
-        "reasons": open_rows(folder, "recommend_reason", len(recommend.other), below=len(REASONS), known=seal.known),
-        "discovery": discovery,
-        "discovery_reasons": open_rows(
-            folder, "discovery_reason", len(discovery.other), below=len(REASONS), known=seal.known
-        ),
+        "recommend": own.recommend,
+        "reasons": own.reasons,
+        "discovery": own.discovery,
+        "discovery_reasons": own.discovery_reasons,
+        "challenger": None if tried is None else recommended(str(tried), *CHALLENGER),
         "bought": pairs("bought", ("days_since",), other="product", groups=m),
         "new_product": pairs("new_product", ("score",), other="product", groups=m),
         "repurchase": repurchase,

@@ -32,7 +32,8 @@ class Shop:
             for member in content.members.itertuples()
             if member.member_id not in content.opted_out
         }
-        self.rows = {frame: self.by_member(frame) for frame in ("recommend", "discovery", "new_product", "bought")}
+        frames = ("recommend", "discovery", "challenger", "challenger_discovery", "new_product", "bought")
+        self.rows = {frame: self.by_member(frame) for frame in frames if frame in content.frames}
         self.bands: dict[str, Any] = {str(band.member_id): band for band in content.price_bands.itertuples()}
         self.near: dict[tuple[str, str], dict[str, float]] = {}
         for row in sorted(
@@ -43,7 +44,8 @@ class Shop:
 
     def by_member(self, frame: str) -> dict[str, list[Any]]:
         rows: dict[str, list[Any]] = {}
-        for row in getattr(self.content, frame).itertuples():
+        told: Any = self.content.frames[frame]
+        for row in told.itertuples():
             rows.setdefault(row.member_id, []).append(row)
         return rows
 
@@ -89,6 +91,8 @@ class Oracle:
         self.personal = self.ask.personalised and self.ask.member_id not in self.shop.content.opted_out
         if not self.personal or (self.ask.member_id is None and self.ask.anonymous_id is None):
             self.done = NOTHING
+        tries = self.policy.model == "challenger"
+        self.listed, self.new = ("challenger", "challenger_discovery") if tries else ("recommend", "discovery")
         self.around = [p for p in self.ask.products if p in self.shop.products]
 
     def answer(self) -> tuple[list[Choice], list[str]]:
@@ -244,7 +248,7 @@ class Oracle:
     def rest(self, product: str) -> float:
         if self.shop.products[product]["consumable"] == 0:
             return self.policy.recent_days
-        for row in self.shop.rows["recommend"].get(self.member or "", []):
+        for row in self.shop.rows[self.listed].get(self.member or "", []):
             if row.product_id == product and row.mean_gap > 0:
                 return self.policy.due_share * float(row.mean_gap)
         return self.policy.rest_days
@@ -264,8 +268,8 @@ class Oracle:
     def candidates(self, source: str) -> list[str]:
         shop, member = self.shop, self.member
         makers: dict[str, Callable[[], list[str]]] = {
-            "personal": lambda: shop.pairs("recommend", member, 100),
-            "discovery": lambda: shop.pairs("discovery", member, 30),
+            "personal": lambda: shop.pairs(self.listed, member, 100),
+            "discovery": lambda: shop.pairs(self.new, member, 30),
             "new": lambda: shop.pairs("new_product", member),
             "together": lambda: self.near("together"),
             "similar": lambda: self.near("similar"),

@@ -15,6 +15,7 @@ from recsys.answers.desk import Desk
 from recsys.answers.policy import Placements
 from recsys.answers.recommend import recommend, recommend_json
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_content import Challenger
 from recsys.artifacts.publication_write import write_publication
 from recsys.store.live import Doings, Touch
 from tests.oracle.answers.policy_oracle import Oracle, Shop
@@ -60,6 +61,7 @@ policies: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"title": st.just(""), "sources": st.lists(rules, min_size=1, max_size=5, unique_by=lambda rule: rule["name"])},
     optional={
         "fallback": st.just(["popular_in_category", "popular"]),
+        "model": st.sampled_from(["champion", "challenger"]),
         "depth": st.sampled_from([3, 20, 200]),
         "categories": lists(categories),
         "brands": lists(brands),
@@ -135,10 +137,11 @@ class World:
     """A shop and its publication; subcategories, levels and prices are not all known."""
 
     def __init__(self, root: Path) -> None:
-        made = content()
+        made, other = content(), content(seed=1)
         subcategory = [None if i % 11 == 0 else f"subcategory {i % 12}" for i in range(PRODUCTS)]
         products = made.products.assign(subcategory=pd.Series(subcategory, dtype=object))
-        shop = dataclasses.replace(made, products=products)
+        tried = Challenger("2", other.recommend, other.discovery)
+        shop = dataclasses.replace(made, products=products, challenger=tried)
         self.shop = Shop(shop)
         self.publication = Publication.open(write_publication(root, shop))
 
@@ -164,6 +167,7 @@ def test_the_answer_is_that_of_the_oracle(
     ).answer()
     assert [(item.product_id, str(item.source)) for item in answer.items] == chosen
     assert [fallback.step for fallback in answer.fallbacks] == steps
+    assert answer.model_version == ("2" if policy.get("model") == "challenger" else "1")
     known, quick = orjson.loads(orjson.dumps(answer)), recommend_json(desk, ask, doings=lambda: done, now=NOW)
     told = json.loads(quick.body)
     assert list(told) == list(known)

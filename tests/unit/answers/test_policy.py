@@ -8,10 +8,12 @@ import pytest
 
 from recsys.answers.ask import Ask
 from recsys.answers.desk import Desk
+from recsys.answers.identity import parse
 from recsys.answers.policy import Placements, read_placements
 from recsys.answers.recommend import recommend
 from recsys.answers.shapes import Recommendation, Source
 from recsys.artifacts.publication import Publication
+from recsys.artifacts.publication_content import Challenger
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ConfigError
 from recsys.store.live import NOTHING, Doings, Touch
@@ -167,6 +169,31 @@ class TestVariants:
         assert recommend(home, ask, now=NOW).variant == "control"
         assert recommend(home, Ask("home", member_id(1)), now=NOW).variant == "b"
         assert recommend(home, Ask("home", anonymous_id="x"), now=NOW).variant == "b"
+
+
+class TestModels:
+    TRY = ({"name": "b", "share": 1, "change": {"model": "challenger"}},)
+
+    def test_a_variant_answers_from_the_challengers_lists_and_says_so(self, tmp_path: Path) -> None:
+        other = content(seed=1)
+        tried = dataclasses.replace(content(), challenger=Challenger("2", other.recommend, other.discovery))
+        publication = Publication.open(write_publication(tmp_path, tried))
+        theirs = Publication.open(write_publication(tmp_path / "theirs", other))
+        home, plain = desk(publication, variants=self.TRY), desk(theirs)
+        for n in range(5):
+            answer = recommend(home, Ask("home", member_id(n)), now=NOW)
+            assert ids(answer) == ids(recommend(plain, Ask("home", member_id(n)), now=NOW))
+            assert (answer.variant, answer.model_version) == ("b", "2")
+            assert parse(answer.recommendation_id).model_version == "2"
+        assert home.unknown == ()
+        assert recommend(home, Ask("home"), now=NOW).model_version == "1"
+
+    def test_without_a_challenger_the_champion_answers_and_the_lack_is_told(self, publication: Publication) -> None:
+        home, plain = desk(publication, variants=self.TRY), desk(publication)
+        answer = recommend(home, Ask("home", member_id(1)), now=NOW)
+        assert ids(answer) == ids(recommend(plain, Ask("home", member_id(1)), now=NOW))
+        assert (answer.variant, answer.model_version) == ("b", "1")
+        assert home.unknown == ("home.variants.b.model: no challenger was published",)
 
 
 def every(value: object) -> "pd.Series[Any]":

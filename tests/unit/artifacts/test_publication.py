@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,16 +9,28 @@ import pandas as pd
 import pytest
 
 from recsys.artifacts.publication import Publication
-from recsys.artifacts.publication_content import COLUMNS, FINITE, Reason, Tag
+from recsys.artifacts.publication_content import COLUMNS, FINITE, Challenger, Reason, Tag
 from recsys.artifacts.publication_write import write_publication
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import MANIFEST, current, file_digest
 from tests.publications import AS_OF, MEMBERS, Made, category, content, member_id, product_id
 
 
+def with_challenger(*, version: str = "2") -> Made:
+    other = content(seed=1)
+    return dataclasses.replace(content(), challenger=Challenger(version, other.recommend, other.discovery))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_publication(tmp_path_factory.mktemp("written"), content())
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_publication(tmp_path, content())
+def folder(tmp_path: Path, written: Path) -> Path:
+    """Return a copy of a publication that may be spoiled; it is the current one of its root."""
+    shutil.copytree(written.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / written.name
 
 
 def test_what_is_written_is_what_is_read(folder: Path) -> None:
@@ -280,12 +293,28 @@ def test_a_broken_folder_is_refused(folder: Path, harm: object) -> None:
 
 @pytest.mark.parametrize("frame", sorted(COLUMNS))
 def test_a_content_that_lacks_a_column_is_refused_by_name(tmp_path: Path, frame: str) -> None:
-    made = content()
-    last = getattr(made, frame).columns[0]
-    broken = dataclasses.replace(made, **{frame: getattr(made, frame).drop(columns=[last])})
+    made = with_challenger()
+    last = COLUMNS[frame][0]
+    broken = made.having(frame, made.table(frame).drop(columns=[last]))
     with pytest.raises(ArtifactError, match=f"{frame} lacks {last}"):
         write_publication(tmp_path, broken)
     assert current(tmp_path) is None
+
+
+def test_a_challengers_lists_stand_beside_the_champions(tmp_path: Path, folder: Path) -> None:
+    other, tried = content(seed=1), with_challenger()
+    publication = Publication.open(write_publication(tmp_path, tried))
+    assert Publication.open(folder).challenger is None
+    assert publication.challenger is not None
+    assert (publication.champion.version, publication.challenger.version) == ("1", "2")
+    row = publication.members.row(member_id(4))
+    assert row is not None
+    for lists, made in ((publication.champion, content()), (publication.challenger, other)):
+        listed = made.recommend[made.recommend["member_id"] == member_id(4)].sort_values("score", ascending=False)
+        products = lists.recommend.other[lists.recommend.span(row)]
+        assert [publication.products.text(int(product)) for product in products] == listed["product_id"].tolist()
+    again = with_challenger(version="3")
+    assert write_publication(tmp_path, again) != publication.folder
 
 
 def test_ids_that_come_twice_and_unknown_reasons_are_refused(tmp_path: Path) -> None:
@@ -299,11 +328,11 @@ def test_ids_that_come_twice_and_unknown_reasons_are_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(("frame", "column"), [(frame, column) for frame in FINITE for column in FINITE[frame]])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_score_that_is_no_number_is_refused_by_name(tmp_path: Path, frame: str, column: str, value: float) -> None:
-    made = content()
-    table = getattr(made, frame).astype({column: float}).reset_index(drop=True)
+    made = with_challenger()
+    table = made.table(frame).astype({column: float}).reset_index(drop=True)
     table.loc[1, column] = value
     with pytest.raises(ArtifactError, match=rf"{frame}\.{column} is not finite in 1 row"):
-        write_publication(tmp_path, dataclasses.replace(made, **{frame: table}))
+        write_publication(tmp_path, made.having(frame, table))
     assert current(tmp_path) is None
 
 
@@ -316,8 +345,9 @@ def test_a_tag_nobody_has_words_for_is_refused(tmp_path: Path) -> None:
 
 def test_a_content_of_nothing_can_be_published(tmp_path: Path) -> None:
     made = content()
-    frames = {name: getattr(made, name).iloc[:0] for name in COLUMNS}
-    empty: Made = dataclasses.replace(made, factors=None, opted_out=(), **frames)
+    empty = dataclasses.replace(made, factors=None, opted_out=())
+    for name in made.frames:
+        empty = empty.having(name, made.table(name).iloc[:0])
     publication = Publication.open(write_publication(tmp_path, empty))
     assert len(publication.members) == len(publication.products) == 0
     assert publication.members.row("x") is None

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys.answers.policy import Placements
+from recsys.answers.policy import PLACEMENTS, Placements
 from recsys.core.config import Home
-from serving.placements_file import NAME, PlacementsFile
+from serving.placements_file import PlacementsFile
 
 SHELF = '[shelf]\ntitle = "Shelf"\nsources = [{ name = "personal" }]\n'
 WRONG = "[shelf]\n"
@@ -23,7 +23,7 @@ def write(home: Home, text: str) -> None:
     """Replace the file, as a careful editor does."""
     part = home.root / "part"
     part.write_text(text, encoding="utf-8")
-    part.replace(home.root / NAME)
+    part.replace(home.root / PLACEMENTS)
 
 
 def names(file: PlacementsFile) -> set[str]:
@@ -46,7 +46,7 @@ def test_a_file_is_taken_when_it_appears_changes_and_goes(home: Home) -> None:
     write(home, SHELF.replace("shelf", "wall"))
     assert file.follow()
     assert names(file) == {"wall"}
-    (home.root / NAME).unlink()
+    (home.root / PLACEMENTS).unlink()
     assert file.follow()
     assert "home" in names(file)
     assert tried[:2] == [{"shelf"}, {"wall"}]
