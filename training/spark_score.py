@@ -43,7 +43,8 @@ def score_parts(
     """
     name = f"recsys-{bundle.task.name}-{uuid.uuid4().hex}"
     save_bundle(bundle, scratch / name)
-    spark.sparkContext.addArchive(f"{shutil.make_archive(str(scratch / name), 'zip', scratch / name)}#{name}")
+    archive = Path(shutil.make_archive(str(scratch / name), "zip", scratch / name))
+    spark.sparkContext.addArchive(f"{archive.as_uri()}#{name}")
     few = snapshot.manifest["rows"][bundle.task.views[0]] // ROWS_A_PART
     parts = max(spark.sparkContext.defaultParallelism, few)
     schema = score_schema(bundle.task)

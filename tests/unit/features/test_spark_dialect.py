@@ -29,7 +29,7 @@ TEXTS = {
 
 
 def test_every_text_says_only_what_both_engines_read_alike() -> None:
-    assert len(TEXTS) > len(CATALOG) > 400
+    assert len(TEXTS) > len(CATALOG) > 350
     for text in TEXTS.values():
         assert checked(text) == text
 
@@ -50,6 +50,7 @@ def test_no_function_is_allowed_that_nothing_calls() -> None:
         ("SELECT Floor (price) FROM x", "floor"),
         ("SELECT day / 7.0 FROM x", "7.0"),
         ("SELECT day // 7 FROM x", "//"),
+        ("SELECT 'a\\n' FROM x", "backslash"),
         ("SELECT day::BIGINT FROM x", "::"),
         ("SELECT CAST(day AS VARCHAR) FROM x", "VARCHAR"),
         ("SELECT * EXCLUDE (day) FROM x", "EXCLUDE"),

@@ -52,6 +52,8 @@ def checked(sql: str) -> str:
     strange = sorted(called - ALLOWED - set(DEFINED))
     if strange:
         raise ValueError(f"calls {', '.join(strange)}: {sql}")
+    if "\\" in sql:
+        raise ValueError(f"has a backslash, which Spark takes for an escape: {sql}")
     for what, pattern in _REFUSED.items():
         if found := pattern.search(plain):
             raise ValueError(f"has {what} ({found.group()!r}): {sql}")
