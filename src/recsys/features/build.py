@@ -25,7 +25,7 @@ from recsys.features.candidates import CandidateConfig
 from recsys.features.collaborative import Factors, neighbour_frame, together
 from recsys.features.joined import joined_keys, joined_rows
 from recsys.features.level import PRODUCT
-from recsys.features.prepared import PORTIONS, Portions, Prepared, Span, prepare
+from recsys.features.prepared import PORTIONS, Begin, Portions, Prepared, Span, in_silence, prepare
 
 NEIGHBOURS = "neighbours.parquet"
 FACTORS = "factors.npz"
@@ -71,8 +71,8 @@ class SnapshotFolder:
 
     @property
     def places(self) -> dict[View, str]:
-        """What to select each view from, in SQL."""
-        return {view: f"read_parquet({quoted(str(self.path(view)))})" for view in View}
+        """What to select each view from, see `joined.Places`."""
+        return {view: f"read_parquet({quoted(str(self.path(view)))}, file_row_number = true)" for view in View}
 
     def read(self, view: View) -> pd.DataFrame:
         """Read a view whole."""
@@ -95,19 +95,26 @@ class SnapshotFolder:
 
 
 def write_views(
-    snapshot: Snapshot, folder: Path, config: CandidateConfig, portions: Portions = PORTIONS
+    snapshot: Snapshot,
+    folder: Path,
+    config: CandidateConfig,
+    portions: Portions = PORTIONS,
+    begin: Begin = in_silence,
 ) -> dict[View, int]:
     """Write a snapshot's files, some members at a time; returns the rows of each view."""
     scratch = folder / "scratch"
     scratch.mkdir()
     try:
-        with prepare(snapshot, scratch, config, portions) as prepared:
+        with prepare(snapshot, scratch, config, portions, begin) as prepared:
+            begin("items")
             for view, table in prepared.items.items():
                 with ViewWriter(folder / f"{view}.parquet", view) as writer:
                     writer.add(table)
             rows = {view: len(table) for view, table in prepared.items.items()}
             write_learnt(prepared, folder)
+            begin("members")
             rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(portions.plain))
+            begin("pairs")
             return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, portions.pairs))
     finally:
         shutil.rmtree(scratch)

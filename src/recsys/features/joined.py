@@ -1,6 +1,7 @@
 """A task's rows put together from its views, wherever these lie."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,8 +13,11 @@ from recsys.core.task import FeatureSpec, Task, View
 from recsys.core.time import AsOf
 from recsys.features.catalog import features_of
 
+PLACE = "file_row_number"
+"""What numbers the rows of a view in the order of its keys; the name that DuckDB gives it in files."""
+
 Places = Mapping[View, str]
-"""What to select each view from, in SQL."""
+"""What to select each view from, in SQL, with a column `PLACE` beside those of the view."""
 
 
 def joined_keys(connection: duckdb.DuckDBPyConnection, places: Places, task: Task) -> pd.DataFrame:
@@ -38,24 +42,28 @@ def joined_rows(
     that another view does not know has NaN and None there. Numbers are float32, which is what every model keeps of
     them. Rows are ordered by their keys.
     """
-    specs = _specs(task)
     first, *others = task.views
     wanted = "" if members is None else "AND member_id IN (SELECT member_id FROM wanted)"
     plain = "SELECT * EXCLUDE (event_timestamp, created_timestamp)"
     sql = f"({plain} FROM {places[first]} WHERE ({task.where}) {wanted})"
     for view in others:
-        sql = f"(FROM {sql} LEFT JOIN ({plain} FROM {places[view]}) USING ({', '.join(view.keys)}))"
-    columns = [*task.keys, *(_cast(spec) for spec in specs if spec.name not in task.keys)]
+        joined = f"SELECT * EXCLUDE ({PLACE}, event_timestamp, created_timestamp) FROM {places[view]}"
+        sql = f"(FROM {sql} LEFT JOIN ({joined}) USING ({', '.join(view.keys)}))"
+    columns = [PLACE, *task.keys, *(_cast(spec) for spec in _specs(task) if spec.name not in task.keys)]
     if members is not None:
         connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
-    ordered = f"SELECT {', '.join(columns)} FROM {sql} ORDER BY {', '.join(task.keys)}"
-    return rows_of(connection.sql(ordered).to_arrow_table(), task, as_of)
+    return rows_of(connection.sql(f"SELECT {', '.join(columns)} FROM {sql}").to_arrow_table(), task, as_of)
 
 
 def rows_of(table: "pa.Table", task: Task, as_of: AsOf) -> Rows:
-    """Lay out rows of a table with the columns of a task's keys and features, these in single precision."""
+    """Lay out rows of a table with the columns of a task's keys and features, these in single precision.
+
+    Where it has a column `PLACE`, the rows are laid in the order of it.
+    """
+    place = table.column(PLACE).to_numpy() if PLACE in table.column_names else np.arange(0)
+    order = np.argsort(place) if np.any(np.diff(place) < 0) else None
     specs = _specs(task)
-    return Rows(task, as_of, _texts(table, task.keys), _values(table, specs), specs)
+    return Rows(task, as_of, _names(table, task.keys, order), _values(table, specs, order), specs)
 
 
 def _specs(task: Task) -> tuple[FeatureSpec, ...]:
@@ -66,18 +74,32 @@ def _cast(spec: FeatureSpec) -> str:
     return spec.name if spec.kind == "category" else f"CAST({spec.name} AS FLOAT) AS {spec.name}"
 
 
-def _values(table: "pa.Table", specs: Sequence[FeatureSpec]) -> pd.DataFrame:
+def _values(table: "pa.Table", specs: Sequence[FeatureSpec], order: "np.ndarray | None") -> pd.DataFrame:
     """Lay the numbers in one block as they come, as pandas would copy them twice to do so."""
     numbers = [spec.name for spec in specs if spec.kind == "number"]
     block = np.empty((len(numbers), len(table)), dtype=np.float32)
     for at, name in enumerate(numbers):
-        block[at] = table.column(name).to_numpy()
-    names = [spec.name for spec in specs]
+        start = 0
+        for chunk in table.column(name).chunks:
+            block[at, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            start += len(chunk)
+        if order is not None:
+            block[at] = block[at, order]
     values = pd.DataFrame(block.T, columns=numbers, copy=False)
-    texts = [name for name in names if name not in values]
-    return values if not texts else pd.concat([values, _texts(table, texts)], axis=1)[names]
+    for at, spec in enumerate(specs):
+        if spec.name not in values:
+            values.insert(at, spec.name, _labels(table.column(spec.name), order))
+    return values
 
 
-def _texts(table: "pa.Table", names: Sequence[str]) -> pd.DataFrame:
-    columns = {name: pd.Series(table.column(name).to_numpy(zero_copy_only=False), dtype=object) for name in names}
-    return pd.DataFrame(columns)
+def _labels(column: "pa.ChunkedArray[Any]", order: "np.ndarray | None") -> "np.ndarray":
+    """(n,) texts of a column that has few different ones, each of them one object; None = unknown."""
+    encoded: Any = column.combine_chunks().dictionary_encode()
+    told = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    codes: np.ndarray = encoded.indices.fill_null(len(told) - 1).to_numpy()
+    return np.asarray(told[codes if order is None else codes[order]])
+
+
+def _names(table: "pa.Table", names: Sequence[str], order: "np.ndarray | None") -> pd.DataFrame:
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
+    return pd.DataFrame({name: told if order is None else told[order] for name, told in columns.items()}, dtype=object)

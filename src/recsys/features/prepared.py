@@ -4,9 +4,9 @@ The facts of all members lie in a database on disk, ordered by member, so that a
 feature is the same whatever part it is computed in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -27,10 +27,10 @@ from recsys.features.candidates import CandidateConfig, lay_candidates, offer
 from recsys.features.expression import Relation
 from recsys.features.facts import ACTIVE_DAYS
 from recsys.features.hazard import hazards
-from recsys.features.joined import joined_keys, joined_rows
+from recsys.features.joined import PLACE, joined_keys, joined_rows
 from recsys.features.level import LEVELS, PRODUCT, Level
 from recsys.features.scoring import Learnt, learn_level
-from recsys.features.stage import Stage, lay_for_all
+from recsys.features.stage import Stage, filled, lay_for_all
 from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
@@ -41,6 +41,14 @@ CODED = ("member_base", "member_spine", "active_member")
 """What is told of members once and for all, beside the kept facts."""
 
 ITEMS = (View.CATEGORY, View.SUBCATEGORY, View.PRODUCT)
+
+
+Begin = Callable[[str], None]
+"""Called with the name of each step that begins."""
+
+
+def in_silence(step: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,8 @@ class Part:
     def _placed(self, task: Task) -> "Iterator[tuple[duckdb.DuckDBPyConnection, dict[View, str]]]":
         with duckdb.connect(":memory:") as connection:
             for view in task.views:
-                connection.register(f"{view}_rows", self.table(view))
+                table = self.table(view)
+                connection.register(f"{view}_rows", table.append_column(PLACE, pa.array(np.arange(len(table)))))
             yield connection, {view: f"{view}_rows" for view in task.views}
 
 
@@ -183,7 +192,11 @@ class Prepared:
 
 @contextmanager
 def prepare(
-    snapshot: Snapshot, scratch: Path, candidates: CandidateConfig | None = None, portions: Portions = PORTIONS
+    snapshot: Snapshot,
+    scratch: Path,
+    candidates: CandidateConfig | None = None,
+    portions: Portions = PORTIONS,
+    begin: Begin = in_silence,
 ) -> Iterator[Prepared]:
     """Take the facts of all members from the tables, and compute what looks across members.
 
@@ -193,15 +206,19 @@ def prepare(
     as_of = snapshot.as_of
     with snapshot.connect(scratch / FACTS) as connection:
         connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
+        begin("who and what there is")
         lay_for_all(connection, as_of, relations.BASES)
         everybody = Stage(connection.cursor(), as_of)
         names = everybody.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
         members = np.asarray(names, dtype=object)
-        _keep_facts(connection, as_of, members, portions.facts)
+        begin("facts")
+        _keep_facts(connection, as_of, len(members), portions.facts)
+        begin("across members")
         lay_for_all(connection, as_of, relations.SHOP)
         items = {
             view: pa.concat_tables([view_schema(view).empty_table(), *view_tables(everybody, view)]) for view in ITEMS
         }
+        begin("learn candidates")
         learnt = {level: learn_candidates(connection, everybody, level, config) for level in LEVELS}
         everybody.close()
         yield Prepared(snapshot, config, members, items, learnt, connection)
@@ -237,24 +254,32 @@ def _spans(members: int, at_once: int) -> tuple[Span, ...]:
     return tuple(Span(start + 1, min(start + at_once, members)) for start in range(0, max(members, 1), at_once))
 
 
-def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: "np.ndarray", at_once: int) -> None:
+def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: int, at_once: int) -> None:
     """Take the facts from the tables, some members at a time, and keep those of all."""
-    for span in _spans(len(members), at_once):
-        taken = (*_of_members(span, members), *(_cut(name, span) for name in CODED[:2]), *relations.FACTS)
-        stage = Stage(connection.cursor(), as_of, taken)
-        for name in (*relations.KEPT, *relations.COUNTED):
-            stage.lay(name)
-            into = "INSERT INTO" if span.first > 1 else "CREATE TABLE"
-            as_ = "" if span.first > 1 else "AS"
-            stage.execute(f"{into} {_everybody(name)} {as_} SELECT * FROM temp.main.{name}")
+    kept = [fact for fact in relations.FACTS if fact.name in {*relations.KEPT, *relations.COUNTED}]
+    passing = [replace(fact, stored=False) for fact in relations.FACTS if fact not in kept]
+    for span in _spans(members, at_once):
+        cuts = (replace(_cut(name, span), stored=False) for name in relations.KEPT)
+        known = (_cut(name, span) for name in CODED[:2])
+        stage = Stage(connection.cursor(), as_of, (*_of_members(connection, span), *known, *passing, *cuts))
+        for fact in kept:
+            sql, place = filled(fact, as_of), _everybody(fact.name)
+            stage.lay_for(sql)
+            stage.connection.execute(
+                f"INSERT INTO {place} {sql}" if span.first > 1 else f"CREATE TABLE {place} AS {sql}"
+            )
         stage.close()
 
 
-def _of_members(span: Span, members: "np.ndarray") -> tuple[Relation, ...]:
+def _of_members(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Relation, ...]:
     """Cut the tables that tell of members; they lie in the order of member_id, so little else of them is read."""
-    if not len(members):
+    bounds = connection.execute(
+        f"SELECT min(member_id), max(member_id) FROM {_everybody('member_base')} WHERE member_code IN (?, ?)",
+        [span.first, span.last],
+    ).fetchall()[0]
+    if bounds[0] is None:
         return ()
-    first, last = (quoted(members[code - 1]).replace("{", "{{").replace("}", "}}") for code in (span.first, span.last))
+    first, last = (quoted(name).replace("{", "{{").replace("}", "}}") for name in bounds)
     inside = f"member_id BETWEEN {first} AND {last}"
     return tuple(Relation(name, f"SELECT * FROM {_everybody(name)} WHERE {inside}", stored=False) for name in RAW)
 
@@ -262,7 +287,8 @@ def _of_members(span: Span, members: "np.ndarray") -> tuple[Relation, ...]:
 def _stage_of(connection: duckdb.DuckDBPyConnection, as_of: AsOf, span: Span) -> Stage:
     pairs = (relation for of_level in relations.PAIRS.values() for relation in of_level)
     cuts = (_cut(name, span) for name in (*CODED, *relations.KEPT))
-    stage = Stage(connection.cursor(), as_of, (*cuts, *relations.MEMBERS, *pairs))
+    told = (*_of_members(connection, span), *relations.LINES, *cuts, *relations.MEMBERS, *pairs)
+    stage = Stage(connection.cursor(), as_of, told)
     if span.chosen is not None:
         stage.put("chosen_member", pd.DataFrame({"member_code": span.chosen}))
     return stage

@@ -33,7 +33,10 @@ BASES: tuple[Relation, ...] = (
 )
 """Who and what there is: first, over all."""
 
-FACTS: tuple[Relation, ...] = (*facts.FACTS, *life_stage.SOURCES, *visits.SOURCES, *visits.RUNS)
+LINES: tuple[Relation, ...] = facts.LINES
+"""What the tables say of each member line by line: read where it is needed, and kept nowhere."""
+
+FACTS: tuple[Relation, ...] = (*LINES, *facts.FACTS, *life_stage.SOURCES, *visits.RUNS)
 """What each member did, from the tables: of some members at a time."""
 
 KEPT: tuple[str, ...] = (*(fact.name for fact in facts.FACTS), life_stage.MEMBER_CATEGORY_NEED.name)

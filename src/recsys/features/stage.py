@@ -50,17 +50,22 @@ class Stage:
             return
         relation = self._relations[name]
         sql = filled(relation, self.as_of)
-        self._lay_what(sql)
+        self.lay_for(sql)
         self.connection.execute(f"CREATE TEMP {_kind(relation)} {name} AS {sql}")
+
+    def lay_for(self, sql: str) -> None:
+        """Create all relations that a query names."""
+        for name in sorted(self._waiting.intersection(_WORD.findall(sql))):
+            self.lay(name)
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run a query, after what it reads was laid."""
-        self._lay_what(sql)
+        self.lay_for(sql)
         return self.connection.execute(sql)
 
     def table(self, sql: str) -> "pa.Table":
         """Fetch a query's rows, each column in one piece."""
-        self._lay_what(sql)
+        self.lay_for(sql)
         table: pa.Table = self.connection.sql(sql).to_arrow_table()
         return table.combine_chunks()
 
@@ -74,10 +79,6 @@ class Stage:
     def close(self) -> None:
         """Drop what was laid."""
         self.connection.close()
-
-    def _lay_what(self, sql: str) -> None:
-        for name in sorted(self._waiting.intersection(_WORD.findall(sql))):
-            self.lay(name)
 
 
 def lay_for_all(connection: duckdb.DuckDBPyConnection, as_of: AsOf, relations: Iterable[Relation]) -> None:

@@ -79,14 +79,19 @@ def run_relation(level: Level) -> Relation:
     return Relation(
         f"{level.name}_run",
         f"""
-        SELECT {code}, visits, bought, count(*) AS runs
-        FROM (
-            SELECT {code}, visit_gap AS visits, 1 AS bought
-            FROM member_{level.name}_visit WHERE visit_gap IS NOT NULL
-            UNION ALL
-            SELECT {code}, ago, 0 FROM member_{level.name}_visit WHERE recent = 1
-        ) AS run
-        GROUP BY {code}, visits, bought
+        WITH bought AS (
+            SELECT bought.member_code, {code}, nth, member_day.recent - 1 AS ago
+            FROM member_{level.name}_day AS bought
+            JOIN member_spine ON member_spine.member_code = bought.member_code
+            JOIN member_day ON member_day.member_code = bought.member_code AND member_day.day = bought.day
+        ),
+        followed AS (
+            SELECT {code}, nth, ago, lead(nth) OVER (PARTITION BY member_code, {code} ORDER BY nth) AS later FROM bought
+        )
+        SELECT {code}, coalesce(later - nth, ago) AS visits, CASE WHEN later IS NULL THEN 0 ELSE 1 END AS bought,
+               count(*) AS runs
+        FROM followed
+        GROUP BY {code}, coalesce(later - nth, ago), CASE WHEN later IS NULL THEN 0 ELSE 1 END
         """,
     )
 
