@@ -16,7 +16,7 @@ HEADER = "authorization"
 NO_KEYS = "this service has no keys yet and answers its own machine only; make one with `recsys keys create`"
 NOT_READ = "the keys were not read yet, as the database does not answer"
 NOT_SHOWN = "send a key: `authorization: Bearer <key>`, or `x-api-key: <key>`"
-NOT_KNOWN = "is no key of this service, or was revoked"
+NOT_KNOWN = "is no key of this service, or was revoked, or has expired"
 
 
 class Bucket:

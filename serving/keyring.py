@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -25,7 +26,7 @@ _log = logging.getLogger("recsys.serving")
 class Known:
     """Keys as last read.
 
-    standing: those that were not revoked, by key id. any_made: whether there ever was a key, revoked or not.
+    standing: those that were neither revoked nor have expired, by key id. any_made: whether there ever was a key.
     """
 
     standing: Mapping[str, Key]
@@ -71,7 +72,8 @@ class Keyring:
                 _log.error("keys cannot be read; those last read stay in force (%s)", type(error).__name__)
             self.readable = False
         else:
-            known = Known({key.key_id: key for key in keys if key.revoked_at is None}, any_made=bool(keys))
+            now = datetime.now(UTC)
+            known = Known({key.key_id: key for key in keys if key.stands(now)}, any_made=bool(keys))
             if known != self.known:
                 _tell(known)
             self.known, self.readable = known, True

@@ -20,6 +20,7 @@ from recsys.core.errors import (
     TableError,
 )
 from training.audience_commands import audience
+from training.key_commands import keys
 from training.screen import Screen
 from training.settings import CONFIG, Project
 from training.user import user
@@ -51,7 +52,6 @@ Master = Annotated[str, typer.Option("--master", help="The Spark cluster, such a
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the ledger.")]
 Port = Annotated[int, typer.Option(help="Port on 127.0.0.1.")]
 
-keys = typer.Typer(no_args_is_help=True, help="Keys that callers of the service show.")
 app.add_typer(keys, name="keys")
 app.add_typer(audience, name="audience")
 
@@ -326,36 +326,6 @@ def console_user(
 
     command = [sys.executable, "-m", "console", action, *([name] if name else [])]
     os.execve(command[0], command, environment(Home.default()))
-
-
-@keys.command("create")
-def create_key(
-    name: Annotated[str, typer.Argument(help="Whose it is, in your words.")],
-    role: Annotated[str, typer.Option(help="mall, ops or admin; each may do what those before it may.")] = "mall",
-    rate: Annotated[
-        float | None, typer.Option(help="Requests a second that one worker lets through; default: no limit.")
-    ] = None,
-) -> None:
-    """Make a key; it is shown once, and only its digest is kept."""
-    from training.keys import run_create
-
-    run_create(Home.default(), Screen(), name, role, rate)
-
-
-@keys.command("list")
-def list_keys() -> None:
-    """List all keys, without their secrets."""
-    from training.keys import run_list
-
-    run_list(Home.default(), Screen())
-
-
-@keys.command("revoke")
-def revoke_key(key: Annotated[str, typer.Argument(help="The key's id, as `recsys keys list` shows it.")]) -> None:
-    """Revoke a key, for good; running services refuse it within two seconds."""
-    from training.keys import run_revoke
-
-    run_revoke(Home.default(), Screen(), key)
 
 
 @app.command()

@@ -39,8 +39,8 @@ class Preview:
         self._asked = 0
         self._bounds: tuple[float, float] | None = None
         with panel(self._words("preview.title"), test="preview"):
-            self._place, self._cut, self._rest = box("stack"), box("across tied"), box("stack")
-            self._clock = box("")  # what asks lives apart from what is cleared while it asks
+            self._place, self._cut, self._rest = box("stack"), box("across row"), box("stack")
+            self._clock = box("unseen")  # what asks lives apart from what is cleared while it asks
             with self._place:
                 empty(self._words("preview.first"), "groups")
 

@@ -11,9 +11,12 @@ from console.pages.recommended import recommended
 from console.parts import box, chip, text
 from console.shell import dress, empty, fill, language_switch, panel, soon
 from console.site import Site, Visit, to_login
-from console.words import number, percent
+from console.words import UNKNOWN, number, percent
 
 SHOWN = 6
+LAST = 4
+ENTRIES = 60
+"""So many entries of the timeline are looked through for the last purchases."""
 
 
 def register(site: Site) -> None:
@@ -36,13 +39,17 @@ def register(site: Site) -> None:
         return None
 
 
-async def _known(visit: Visit, member_id: str) -> tuple[Record, Record]:
-    path = f"/members/{part(member_id)}/predictions"
-    card, placements = await asyncio.gather(visit.api.get(path), visit.api.get("/placements"))
-    return card, placements
+async def _known(visit: Visit, member_id: str) -> tuple[Record, Record, Record]:
+    path = f"/members/{part(member_id)}"
+    card, timeline, placements = await asyncio.gather(
+        visit.api.get(f"{path}/predictions"),
+        visit.api.get(f"{path}/timeline", {"limit": ENTRIES}),
+        visit.api.get("/placements"),
+    )
+    return card, timeline, placements
 
 
-def _show(visit: Visit, card: Record, placements: Record) -> None:
+def _show(visit: Visit, card: Record, timeline: Record, placements: Record) -> None:
     words = visit.words
     with box("across"):
         standing_chip(words, card["standing"])
@@ -58,8 +65,20 @@ def _show(visit: Visit, card: Record, placements: Record) -> None:
             text("div", words("card.value", card["value"]["days"], number(card["value"]["money"], 0)), "small")
     with panel(words("card.due"), test="card-due"):
         _due(visit, [one for one in card["next_purchases"] if one["median_day"]][:SHOWN])
+    with panel(words("card.last"), test="card-last"):
+        _last(visit, [one for one in timeline["entries"] if one["kind"].endswith("purchase")][:LAST])
     recommended(visit, card["member_id"], placements["placements"])
     text("div", words("card.as_of", card["as_of"]), "muted small")
+
+
+def _last(visit: Visit, purchases: list[Record]) -> None:
+    if not purchases:
+        empty(visit.words("timeline.no_purchases"), "shopping_bag")
+    for one in purchases:
+        product = one["product"] or {}
+        with box("across tied"):
+            text("span", product.get("name") or product.get("product_id") or UNKNOWN)
+            text("span", one["day"][5:], "muted small num")
 
 
 def _due(visit: Visit, purchases: list[Record]) -> None:

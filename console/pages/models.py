@@ -91,10 +91,11 @@ class Models:
                 chart(charts.gain(gains, *told), words("models.gain_about"), "high")
             else:
                 empty(words("models.no_gain"), "show_chart")
-        with panel(words("models.versions"), width="w6", test="versions"):
-            _versions(self.visit, model)
-        with panel(words("models.ledger"), width="w12", test="ledger"):
-            _ledger(words, shelf["ledger"])
+        with box("stack w6"):
+            with panel(words("models.versions"), test="versions"):
+                _versions(self.visit, model)
+            with panel(words("models.ledger"), test="ledger"):
+                _ledger(words, shelf["ledger"])
 
     def _standing(self, model: Record, found: dict[str, Record | None], *, may: bool) -> None:
         words, shelf = self.visit.words, model["shelf"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ PASSWORD = "a long password"
 class Mall:
     """Where it stands, and the keys of its people: `olga` of operations, `ada` who may do everything, `rex` of neither.
 
-    lost: belongs to `lea`, to be revoked.
+    lost: belongs to `lea`, to be revoked. short: belongs to `eva`, and lasts for a day.
     """
 
     home: Home
     ops: str
     lost: Key
+    short: Key
 
 
 def build(root: Path) -> Mall:
@@ -49,10 +50,13 @@ def build(root: Path) -> Mall:
         admin = create_key(engine, "ada", Role.ADMIN, per_second=None, at=datetime.now(UTC))[1]
         mall = create_key(engine, "rex", Role.MALL, per_second=None, at=datetime.now(UTC))[1]
         lost, lost_text = create_key(engine, "lea", Role.OPS, per_second=None, at=datetime.now(UTC))
+        short, short_text = create_key(
+            engine, "eva", Role.OPS, per_second=None, at=datetime.now(UTC), lasts=timedelta(days=1)
+        )
     people = People(home.root / "console" / "people.json")
-    for name, key in (("olga", ops), ("ada", admin), ("rex", mall), ("lea", lost_text)):
+    for name, key in (("olga", ops), ("ada", admin), ("rex", mall), ("lea", lost_text), ("eva", short_text)):
         people.put(name, PASSWORD, key)
-    return Mall(home, ops, lost)
+    return Mall(home, ops, lost, short)
 
 
 def _publish(home: Home) -> None:

@@ -203,7 +203,7 @@ def create(page: Page) -> None:
     expect(page.get_by_test_id("preview-count")).to_be_visible()
     page.get_by_test_id("audience-name").fill(f"Win-back {secrets.token_hex(2)}")
     page.get_by_test_id("create").click()
-    expect(page.get_by_test_id("audience-title")).to_be_visible()
+    expect(page.get_by_test_id("package-members")).to_be_visible()
 
 
 def alike(page: Page) -> None:

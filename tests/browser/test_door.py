@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import update
 
 from recsys.store.database import database
-from recsys.store.keys import revoke_key
+from recsys.store.keys import KeyRow, revoke_key
 from tests.browser.conftest import LANG, Site, at, log_in, settled
 from tests.browser.console import console_of
 from tests.browser.mall import PASSWORD, Mall
@@ -133,6 +135,24 @@ def test_a_revoked_key_is_told_on_every_page(site: Site, mall: Mall) -> None:
         expect(page.get_by_test_id("trouble-key").first).to_be_visible()
     page.get_by_test_id("trouble-key").get_by_role("button", name="Log out").first.click()
     expect(page.get_by_test_id("login")).to_be_visible()
+
+
+def test_an_expired_key_is_told_and_an_export_with_it_gives_nothing_away(
+    site: Site, mall: Mall, api: httpx.Client
+) -> None:
+    made = api.post("/audiences", json={"name": "for eva", "rule": {"score": "churn", "min": 0.1}}).json()
+    page = site.open(f"/audiences/{made['audience_id']}", person="eva")
+    settled(page)
+    page.get_by_test_id("export").click()
+    with database(mall.home.database) as engine, engine.begin() as connection:
+        ended = update(KeyRow).where(KeyRow.key_id == mall.short.key_id)
+        connection.execute(ended.values(expires_at=datetime.now(UTC).replace(tzinfo=None)))
+    page.wait_for_timeout(2500)  # the service reads keys anew every second
+    page.get_by_test_id("export-go").click()
+    expect(page.get_by_test_id("export-far")).to_contain_text("broken off")
+    expect(page.locator(".q-notification")).to_contain_text("no longer valid")
+    page.goto(f"{site.url}/segments")
+    expect(page.get_by_test_id("trouble-key")).to_contain_text("It expired or was revoked")
 
 
 def test_a_key_of_too_small_a_role_is_told(site: Site, mall: Mall, context: BrowserContext) -> None:

@@ -104,6 +104,8 @@ def test_the_card_fits_beside_a_chat(site: Site, api: httpx.Client) -> None:
     settled(page)
     due = next(one for one in card["next_purchases"] if one["median_day"])
     expect(page.get_by_test_id("card-due")).to_contain_text(due["category"])
+    bought = next(one for one in told(api, f"/members/{WHO}/timeline")["entries"] if one["kind"].endswith("purchase"))
+    expect(page.get_by_test_id("card-last")).to_contain_text(bought["product"]["name"])
     expect(page.get_by_test_id("item").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -44,6 +44,7 @@ class KeyRow(Base):
     digest: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Key:
     key_id: the part of the key that may be told. name: whose it is, in the operator's words.
     per_second: requests a second that one worker lets through; None = no limit.
     digest: SHA-256 of the secret, in hexadecimal. The secret is 32 random bytes, so a slow hash would add nothing.
-    revoked_at: None = it stands.
+    revoked_at: None = it was not. expires_at: from then on it opens nothing; None = it lasts until it is revoked.
     """
 
     key_id: str
@@ -63,20 +64,38 @@ class Key:
     digest: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None
+
+    def stands(self, at: datetime) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
     def opens(self, secret: str) -> bool:
         """Whether the secret is this key's; takes as long whether it is or not."""
         return hmac.compare_digest(_digest(secret), self.digest)
 
 
-def create_key(engine: Engine, name: str, role: Role, *, per_second: float | None, at: datetime) -> tuple[Key, str]:
-    """Store a new key; return it and the text to show with requests, which cannot be told again."""
+def create_key(
+    engine: Engine,
+    name: str,
+    role: Role,
+    *,
+    per_second: float | None,
+    at: datetime,
+    lasts: timedelta | None = None,
+) -> tuple[Key, str]:
+    """Store a new key; return it and the text to show with requests, which cannot be told again.
+
+    lasts: from `at` on; None = until it is revoked.
+    """
     if per_second is not None and not per_second > 0:
         raise RequestError("rate", "must be above 0")
     if not name.strip():
         raise RequestError("name", "must not be empty")
+    if lasts is not None and not lasts > timedelta(0):
+        raise RequestError("days", "must be above 0")
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    key = Key(key_id, name, role, per_second, _digest(secret), at, None)
+    key = Key(key_id, name, role, per_second, _digest(secret), at, None, None if lasts is None else at + lasts)
     with Session(engine) as session, session.begin():
         session.add(
             KeyRow(
@@ -87,6 +106,7 @@ def create_key(engine: Engine, name: str, role: Role, *, per_second: float | Non
                 digest=key.digest,
                 created_at=_naive(at),
                 revoked_at=None,
+                expires_at=None if key.expires_at is None else _naive(key.expires_at),
             )
         )
     return key, f"{PREFIX}_{key_id}_{secret}"
@@ -121,9 +141,9 @@ def _digest(secret: str) -> str:
 
 
 def _key(row: KeyRow) -> Key:
-    revoked = None if row.revoked_at is None else row.revoked_at.replace(tzinfo=UTC)
     made = row.created_at.replace(tzinfo=UTC)
-    return Key(row.key_id, row.name, Role(row.role), row.per_second, row.digest, made, revoked)
+    ended = [None if one is None else one.replace(tzinfo=UTC) for one in (row.revoked_at, row.expires_at)]
+    return Key(row.key_id, row.name, Role(row.role), row.per_second, row.digest, made, *ended)
 
 
 def _naive(at: datetime) -> datetime:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 FOLDER = Path(__file__).with_name("migrations")
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `FOLDER`: what the models of this package stand for."""
 LOCK = 0x7265_636D
 """Key of the lock under which Postgres is upgraded."""

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
@@ -40,11 +40,21 @@ def test_a_revoked_key_stays_revoked_since_the_first_time(engine: Engine) -> Non
     assert all_keys(engine) == (revoked,)
 
 
+def test_a_key_that_lasts_for_some_time_stands_until_then(engine: Engine) -> None:
+    key, _ = create_key(engine, "a", Role.MALL, per_second=None, at=AT, lasts=LATER - AT)
+    assert all_keys(engine) == (key,)
+    assert key.expires_at == LATER
+    assert [key.stands(at) for at in (AT, LATER - timedelta(seconds=1), LATER)] == [True, True, False]
+    assert not replace(key, revoked_at=AT).stands(AT)
+
+
 def test_what_is_wrong_is_named(engine: Engine) -> None:
     with pytest.raises(RequestError, match="rate"):
         create_key(engine, "a", Role.MALL, per_second=0, at=AT)
     with pytest.raises(RequestError, match="name"):
         create_key(engine, " ", Role.MALL, per_second=1, at=AT)
+    with pytest.raises(RequestError, match="days"):
+        create_key(engine, "a", Role.MALL, per_second=1, at=AT, lasts=timedelta(0))
     with pytest.raises(RequestError, match="no-such"):
         revoke_key(engine, "no-such", AT)
     assert all_keys(engine) == ()
