@@ -78,6 +78,7 @@ def content(
     champions: Mapping[str, Registered],
     flags: pd.DataFrame,
     tried: tuple[str, Query] | None = None,
+    launches: pd.DataFrame | None = None,
 ) -> Content:
     """Put a publication's content together; tables of members and pairs are queries, read when they are written.
 
@@ -85,6 +86,7 @@ def content(
     scores: task -> its scores of the same day, those of repurchase `with_needs`. champions: task -> the model that made
         them.
     flags: member_id, and of each member one column of bool for each `Tag`, in their order.
+    launches: of launches, how many members were scored and from which score on all are kept, as `Content` says.
     tried: version and scores of a model of recommend that waits to be promoted, for placements that ask for its lists.
     """
     snapshot = tables.at(folder.as_of)
@@ -112,6 +114,7 @@ def content(
         contacts=happened["contacts"],
         factors=Factors(**vars(folder.factors())),
         opted_out=opted_out(snapshot),
+        launches=launches,
         challenger=None if tried is None else Challenger(tried[0], tried[1], discoveries(tried[1])),
     )
 

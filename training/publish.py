@@ -24,7 +24,7 @@ from training.content import content, due, with_needs
 from training.examples import Examples, learnable, snapshot
 from training.identity import code_version
 from training.score import score
-from training.score_files import scores_of
+from training.score_files import launches_of, scores_of
 from training.segments import TAGGED_FROM, asked_for, keep, keep_current, tagged
 from training.tags import FEATURES, standings
 from training.tracking import Registered
@@ -68,7 +68,9 @@ def run_publish(workspace: Workspace, text: str) -> None:
         scores["repurchase"] = with_needs(scores["repurchase"], needs(snapped))
         every = members_with(features, {*FEATURES, *TAGGED_FROM, *asked_for(settings)})
         flags = called(every, scores, as_of)
-        whole = content(workspace.tables, features, scores, known, flags, theirs)
+        whole = content(
+            workspace.tables, features, scores, known, flags, theirs, launches_of(folders.get("new_product"))
+        )
         advance("tags and segments")
         cut = {} if before is None else {name: one.spec for name, one in before.traits.segments.items()}
         whole = replace(whole, tagged=tagged(settings, snapped, every, flags, cut))

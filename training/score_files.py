@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from recsys.artifacts.publication_files import id_key
 from recsys.artifacts.publication_source import Query, parquet_query
+from recsys.core.folders import read_manifest
 from recsys.core.task import Task
 from recsys.data.engine import connect
 
@@ -173,6 +174,15 @@ def scores_of(folder: Path | None, task: Task) -> Query:
     if folder is not None:
         return parquet_query(folder / SCORES)
     return Query(connect, "SELECT * FROM no_scores", beside={"no_scores": score_schema(task).empty_table()}, rows=0)
+
+
+def launches_of(folder: Path | None) -> pd.DataFrame | None:
+    """Return the launches of a folder of which only the likeliest members are kept: `product_id`, `scored`, `floor`."""
+    if folder is None:
+        return None
+    told = read_manifest(folder, verify=False)["launches"]
+    cut = [(name, one["scored"], one["floor"]) for name, one in told.items() if one["floor"] > 0]
+    return pd.DataFrame(cut, columns=["product_id", "scored", "floor"]) if cut else None
 
 
 def read_panel(folder: Path) -> pd.DataFrame:

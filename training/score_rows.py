@@ -32,8 +32,7 @@ def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf) -> Iterator
     computed = [task for task in tasks if few and set(PAIRS) & set(task.views)]
     for task in tasks:
         if task not in computed:
-            for members in _members(folder, task):
-                yield task.name, read_rows(folder, task, members)
+            yield from ((task.name, rows) for rows in stored(folder, task))
     if computed:
         with (
             TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
@@ -41,6 +40,12 @@ def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf) -> Iterator
         ):
             for part in stream_rows(prepared, computed):
                 yield from part.items()
+
+
+def stored(folder: SnapshotFolder, task: Task) -> Iterator[Rows]:
+    """Yield a task's rows that a snapshot keeps, some members at a time, in the order of member_id."""
+    for members in _members(folder, task):
+        yield read_rows(folder, task, members)
 
 
 def _members(folder: SnapshotFolder, task: Task) -> Iterator[tuple[str, ...] | None]:

@@ -17,6 +17,7 @@ from recsys.artifacts.publication_files import (
     CHURN_QUANTILES,
     FEATURE_QUANTILES,
     FORMAT,
+    LAUNCH_NUMBERS,
     MEMBER_TEXTS,
     PRICE_BAND,
     PRODUCT_NUMBERS,
@@ -68,7 +69,8 @@ class Publication:
     tag_bits: (members,) one bit for each standing, the first of `Tag` the lowest. traits: tags and segments as columns;
         read by `tag` and `segment`. price_band: low and high; (members,) price
         levels that the member usually pays, NaN = unknown.
-    product_numbers: `PRODUCT_NUMBERS` by name; (products,) each.
+    product_numbers: `PRODUCT_NUMBERS` by name; (products,) each. `launch_scored`, `launch_floor` of launches of which
+        only the likeliest members are listed: how many were scored, and the score from which on all are listed.
     product_category, product_brand: places in `categories` and `brands`, which are sorted; brand -1 = unknown.
     popular: product rows, the most popular first; popular_in: the same by category.
     on_sale: launched and not delisted on the day as_of; sellable: on sale and in stock, or stock unknown.
@@ -265,7 +267,7 @@ def _open_parts(seal: Seal) -> dict[str, Any]:
     m, p = member_texts.rows, product_texts.rows
     if (m, p) != (manifest["members"], manifest["products"]):
         raise ArtifactError(folder, "has other numbers of members or products than its manifest says")
-    numbers = {name: open_array(folder, f"product_{name}", (p,)) for name in PRODUCT_NUMBERS}
+    numbers = {name: open_array(folder, f"product_{name}", (p,)) for name in (*PRODUCT_NUMBERS, *LAUNCH_NUMBERS)}
     on_sale = ~((numbers["launched_day"] > as_of.number) | (numbers["delisted_day"] <= as_of.number))
     factors = manifest["factors"]
 

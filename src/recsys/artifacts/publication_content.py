@@ -190,7 +190,9 @@ class Content:
     churn: `member_id, score`, the probability of no purchase within the horizon; optional columns `why`, a list of up
         to `CHURN_REASONS` `ChurnReason` values, and `why_share`, a list of as many weights in (0, 1], largest first.
     value: `member_id, score, purchases, margin`: money, purchase days and margin expected within the horizon.
-    new_product: `member_id, product_id, score`, the probability of buying within the horizon; never cut.
+    new_product: `member_id, product_id, score`, the probability of buying within the horizon; not cut by the writer.
+    launches: of products that were scored for more members than `new_product` has: `product_id`, `scored`, how many
+        members, and `floor`, the score from which on all of them are there; None = there are no such products.
     neighbours: `product_id, neighbour_id, score, kind` (a `NeighbourKind` value), `rank`, 1 = the nearest.
     purchases: `day, member_id, product_id`, `quantity`, `amount` money, `hour` of the mall day: what was bought in the
         `FACT_DAYS` days before as_of, one row a day, member and product; what came back is not counted.
@@ -229,6 +231,7 @@ class Content:
     opted_out: tuple[str, ...]
     tagged: "Tagged | None" = None
     challenger: Challenger | None = None
+    launches: "pd.DataFrame | None" = None
 
     @property
     def frames(self) -> "dict[str, Table]":

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-FORMAT = 7
+FORMAT = 8
 """Raised whenever a file of the folder changes its meaning; a reader refuses every other number."""
 
 FEATURE_QUANTILES = 101
@@ -20,6 +20,7 @@ PRODUCT_NUMBERS = (
     "buyers_90",
     "popularity",
 )
+LAUNCH_NUMBERS = ("launch_scored", "launch_floor")
 PRICE_BAND = ("low", "high")
 RECOMMEND_EVIDENCE = ("purchase_days", "days_since", "mean_gap")
 DISCOVERIES = 30

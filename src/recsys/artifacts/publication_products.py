@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from recsys.artifacts.publication_arrays import save, starts
 from recsys.artifacts.publication_content import FINITE, UNKNOWN_CATEGORY, Content, NeighbourKind
-from recsys.artifacts.publication_files import PRODUCT_NUMBERS, PRODUCT_TEXTS
+from recsys.artifacts.publication_files import LAUNCH_NUMBERS, PRODUCT_NUMBERS, PRODUCT_TEXTS
 from recsys.artifacts.publication_places import Places, in_key_order, keys_of
 from recsys.artifacts.publication_texts import save_table
 from recsys.core.errors import ArtifactError
@@ -71,6 +71,18 @@ def write_neighbours(folder: Path, places: Places) -> None:
         save(folder, f"{kind}_start", starts(np.bincount(frame["left"].to_numpy(), minlength=len(rows))))
         save(folder, f"{kind}_product", frame["product"].to_numpy(dtype=np.int32))
         save(folder, f"{kind}_score", _floats(frame["score"]).astype(np.float32))
+
+
+def write_launches(folder: Path, places: Places) -> None:
+    """Write how many members were scored for a product and from which score on all are listed; NaN = all are."""
+    told = places.content.launches
+    rows = pd.Index(places.ids("product").to_numpy())
+    for name in LAUNCH_NUMBERS:
+        numbers = np.full(len(rows), np.nan)
+        if told is not None:
+            at = rows.get_indexer(pd.Index(told["product_id"]))
+            numbers[at[at >= 0]] = _floats(told[name.removeprefix("launch_")])[at >= 0]
+        save(folder, f"product_{name}", numbers)
 
 
 def _hold_finite(root: Path, name: str, frame: pd.DataFrame) -> None:

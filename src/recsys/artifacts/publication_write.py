@@ -18,6 +18,7 @@ from recsys.artifacts.publication_products import (
     brands_of,
     categories_of,
     ordered_products,
+    write_launches,
     write_neighbours,
     write_products,
 )
@@ -96,6 +97,7 @@ def _fill(
         write_pairs(folder, places, layout)
     churn_base = write_singles(folder, places)
     write_neighbours(folder, places)
+    write_launches(folder, places)
     facts = write_facts(folder, places)
     width = write_factors(folder, places)
     save(folder, "opted_out", np.sort(keys_of(np.array(content.opted_out, dtype=object))))

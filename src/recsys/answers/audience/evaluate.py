@@ -72,7 +72,7 @@ class _Evaluation:
             case Did():
                 return self._did(rule, at)
             case Score():
-                return chosen(rule, self.scores.of(rule, at).values)
+                return chosen(rule, self.scores.of(rule, at), at)
             case Contacted():
                 return self._contacted(rule, at)
 

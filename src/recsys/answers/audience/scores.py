@@ -19,7 +19,8 @@ class Scored:
     name: of the column that it is. values: (members,) float64, NaN = has none.
     is_probability: calibrated, so a sum of them is a number of members to expect.
     adds: whether a sum means something. days: so many days ahead; None = not a matter of days.
-    task: the model it comes from.
+    task: the model it comes from. scored: how many members have it, where only the highest of theirs are known: those
+    from `floor` on; None = all are known.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Scored:
     is_probability: bool = True
     adds: bool = True
     days: int | None = None
+    scored: int | None = None
+    floor: float = 0.0
 
 
 def scored(publication: Publication, score: Score, at: str = "score") -> Scored:
@@ -50,10 +53,16 @@ class Scores:
         return self.known[bare]
 
 
-def chosen(score: Score, values: "np.ndarray") -> "np.ndarray":
-    """(members,) whom a score's bounds take; of equal scores at the edge of a top share, the first rows."""
+def chosen(score: Score, of: Scored, at: str) -> "np.ndarray":
+    """(members,) whom a score's bounds take; of equal scores at the edge of a top share, the first rows.
+
+    `RequestError` names the bound, of the node `at`, that asks for members whose scores are not known.
+    """
+    values = of.values
+    if of.scored is not None:
+        _hold_to_what_is_known(score, of, at)
     if score.top_share is not None:
-        return _top(values, score.top_share)
+        return _top(values, score.top_share, of.scored)
     taken = np.isfinite(values)
     if score.low is not None:
         taken &= values >= score.low
@@ -62,13 +71,23 @@ def chosen(score: Score, values: "np.ndarray") -> "np.ndarray":
     return np.asarray(taken)
 
 
-def _top(values: "np.ndarray", share: float) -> "np.ndarray":
-    """Take the share of those scored, rounded to whole members, at least one."""
+def _hold_to_what_is_known(score: Score, of: Scored, at: str) -> None:
+    known = np.count_nonzero(np.isfinite(of.values) & (of.values >= of.floor))
+    share = known / of.scored if of.scored else 1.0
+    told = f"only of the top {share:.4g} by this score, from {of.floor:.4g} on, are the members known"
+    if score.top_share is not None and score.top_share > share:
+        raise RequestError(f"{at}.top_share", told)
+    if score.top_share is None and (score.low is None or score.low < of.floor):
+        raise RequestError(f"{at}.min", told)
+
+
+def _top(values: "np.ndarray", share: float, scored: int | None) -> "np.ndarray":
+    """Take the share of those scored, rounded to whole members, at least one; scored: None = all that are known."""
     known = np.flatnonzero(np.isfinite(values))
     taken = np.zeros(len(values), dtype=np.bool_)
     if not len(known):
         return taken
-    wanted = max(1, round(share * len(known)))
+    wanted = min(len(known), max(1, round(share * (len(known) if scored is None else scored))))
     own = values[known]
     edge = np.partition(own, len(own) - wanted)[len(own) - wanted]
     above = own > edge
@@ -102,9 +121,13 @@ def _repurchase(publication: Publication, score: Score, at: str) -> Scored:
 
 
 def _new_product(publication: Publication, score: Score, at: str) -> Scored:
-    pairs = publication.new_product
-    values = _best(pairs, pairs.columns["score"], pairs.other == _product(publication, score, at))
-    return Scored("score", values, "new_product", days=publication.horizons.get("new_product"))
+    pairs, row = publication.new_product, _product(publication, score, at)
+    values = _best(pairs, pairs.columns["score"], pairs.other == row)
+    scored, floor = (float(publication.product_numbers[name][row]) for name in ("launch_scored", "launch_floor"))
+    days = publication.horizons.get("new_product")
+    if not scored > np.count_nonzero(np.isfinite(values)):
+        return Scored("score", values, "new_product", days=days)
+    return Scored("score", values, "new_product", days=days, scored=int(scored), floor=float(np.float32(floor)))
 
 
 def _discovery(publication: Publication, score: Score, at: str) -> Scored:

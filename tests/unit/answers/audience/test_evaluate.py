@@ -95,6 +95,42 @@ def test_a_top_share_is_never_nobody(publication: Publication) -> None:
     assert len(taken(publication, {"score": "churn", "top_share": 1})) == MEMBERS - 2
 
 
+class TestALaunchOfWhichOnlyTheLikeliestAreListed:
+    """Of p050 the ten highest scores are published, of p051 all."""
+
+    @pytest.fixture
+    def whole(self) -> pd.DataFrame:
+        made = content().new_product
+        return made[made["product_id"] == product_id(50)].sort_values("score", ascending=False)
+
+    @pytest.fixture
+    def cut(self, whole: pd.DataFrame, tmp_path: Path) -> Publication:
+        made = content()
+        known = pd.concat([whole.head(10), made.new_product[made.new_product["product_id"] != product_id(50)]])
+        floor = float(whole["score"].iloc[9])
+        told = pd.DataFrame({"product_id": [product_id(50)], "scored": [len(whole)], "floor": [floor]})
+        made = dataclasses.replace(made, new_product=known, launches=told)
+        return Publication.open(write_publication(tmp_path, made))
+
+    def rule(self, bounds: dict[str, float], product: int = 50) -> dict[str, Any]:
+        return {"score": "new_product", "product_id": product_id(product), **bounds}
+
+    def test_a_top_share_is_of_all_who_were_scored(self, cut: Publication, whole: pd.DataFrame) -> None:
+        for members_taken in (1, 4, 10):
+            share = members_taken / len(whole)
+            assert taken(cut, self.rule({"top_share": share})) == set(whole["member_id"].head(members_taken))
+
+    def test_a_bound_above_what_is_left_out_is_answered(self, cut: Publication, whole: pd.DataFrame) -> None:
+        low = float(whole["score"].iloc[5])
+        assert taken(cut, self.rule({"min": low - 1e-6})) == set(whole["member_id"].head(6))
+
+    @pytest.mark.parametrize(("bound", "name"), [({"top_share": 0.5}, "top_share"), ({"min": 0.0001}, "min")])
+    def test_what_is_not_known_is_refused(self, cut: Publication, bound: dict[str, float], name: str) -> None:
+        with pytest.raises(RequestError, match=rf"{name}.*only of the top"):
+            taken(cut, self.rule(bound))
+        assert taken(cut, self.rule(bound, 51))
+
+
 @pytest.mark.parametrize(
     ("data", "field", "kind"),
     [
