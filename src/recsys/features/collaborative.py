@@ -40,7 +40,7 @@ class CollaborativeConfig(Settings):
     """
 
     items: int = Field(default=5000, ge=1)
-    members: int = Field(default=200_000, ge=1)
+    members: int = Field(default=50_000, ge=1)
     min_buyers: int = Field(default=3, ge=1)
     factors: int = Field(default=16, ge=1, le=512)
     iterations: int = Field(default=8, ge=1, le=100)

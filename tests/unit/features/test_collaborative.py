@@ -5,16 +5,18 @@ import pandas as pd
 import pytest
 
 from recsys.core.task import View
+from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder, build_snapshot
 from recsys.features.candidates import CandidateConfig, LevelConfig
 from recsys.features.collaborative import CollaborativeConfig
 from tests.shop import at, store
 
 SHRINK = 2.0
+COLLABORATIVE = CollaborativeConfig(min_buyers=2, neighbours=2, shrink=SHRINK, factors=4)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> SnapshotFolder:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Milk and bread go into one basket; tea is bought by the same members as milk, on other days."""
     lines = []
     for number in range(6):
@@ -26,14 +28,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> SnapshotFolder:
     orders["ordered_at"] = [at(day, 10) for day in orders["n"]]
     orders["order_id"] = orders["member_id"] + "-" + orders["n"].astype(str)
     orders = orders.drop(columns="n").assign(quantity=1.0, amount=2.0)
-    root: Path = tmp_path_factory.mktemp("shop")
-    tables = store(root, {"orders": orders})
-    collaborative = CollaborativeConfig(min_buyers=2, neighbours=2, shrink=SHRINK, factors=4)
-    return build_snapshot(
-        tables.at(tables.end),
-        root / "snapshots",
-        candidates=CandidateConfig(product=LevelConfig(collaborative=collaborative)),
-    )
+    return store(tmp_path_factory.mktemp("shop"), {"orders": orders})
+
+
+@pytest.fixture(scope="module")
+def folder(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> SnapshotFolder:
+    return built(tables, tmp_path_factory.mktemp("snapshots"), COLLABORATIVE)
+
+
+def built(tables: Tables, root: Path, collaborative: CollaborativeConfig) -> SnapshotFolder:
+    candidates = CandidateConfig(product=LevelConfig(collaborative=collaborative))
+    return build_snapshot(tables.at(tables.end), root, candidates=candidates)
 
 
 def score(folder: SnapshotFolder, kind: str, product: str, neighbour: str) -> float:
@@ -76,3 +81,18 @@ def test_what_neighbours_bought_becomes_a_candidate(folder: SnapshotFolder) -> N
     assert tea["own_product_neighbour_score"]["m5"] > 0
     assert tea["own_product_bm25_score"]["m5"] > 0
     assert "other0" not in tea.index or tea["own_product_neighbour_score"]["other0"] == 0
+
+
+def test_of_many_members_those_drawn_tell_what_goes_together(
+    tables: Tables, folder: SnapshotFolder, tmp_path: Path
+) -> None:
+    few = built(tables, tmp_path, COLLABORATIVE.model_copy(update={"members": 3}))
+    told, every = few.neighbours(), folder.neighbours()
+    pairs = ["kind", "product_id", "neighbour_id"]
+    both = told.merge(every, on=pairs, suffixes=("", "_every"))
+    assert len(both) > 0
+    assert (both["score"] <= both["score_every"]).all()
+    assert (both["score"] < both["score_every"]).any()
+    assert score(few, "similar", "milk", "bread") <= 3 / (3 + SHRINK)
+    for name in ("member_ids", "member_factors", "product_factors"):
+        np.testing.assert_array_equal(getattr(few.factors(), name), getattr(folder.factors(), name))
