@@ -29,7 +29,7 @@ PASSWORD = "a long password"
 
 @dataclass(frozen=True)
 class Mall:
-    """Where it stands, and the keys of its people: `olga` of operations, `ada` who may do everything, `rex` of neither.
+    """Where it stands, and the keys of its people: `olga` of operations, `ada` who may do everything, `rex` and `mona` of neither.
 
     lost: belongs to `lea`, to be revoked. short: belongs to `eva`, and lasts for a day.
     """
@@ -54,7 +54,14 @@ def build(root: Path) -> Mall:
             engine, "eva", Role.OPS, per_second=None, at=datetime.now(UTC), lasts=timedelta(days=1)
         )
     people = People(home.root / "console" / "people.json")
-    for name, key in (("olga", ops), ("ada", admin), ("rex", mall), ("lea", lost_text), ("eva", short_text)):
+    for name, key in (
+        ("olga", ops),
+        ("ada", admin),
+        ("rex", mall),
+        ("mona", mall),
+        ("lea", lost_text),
+        ("eva", short_text),
+    ):
         people.put(name, PASSWORD, key)
     return Mall(home, ops, lost, short)
 

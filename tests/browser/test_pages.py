@@ -58,7 +58,7 @@ def test_a_member_is_recommended_to_with_reasons(site: Site, api: httpx.Client) 
     page = site.open(f"/members/{WHO}")
     page.get_by_test_id("tab-recommended").click()
     page.get_by_test_id("placement").click()
-    page.get_by_role("option", name="check_in").click()
+    page.get_by_role("option", name="Daily check-in page").click()
     settled(page)
     items = page.get_by_test_id("item")
     expect(items).to_have_count(len(answer["items"]))
@@ -145,7 +145,7 @@ def test_segments_show_sizes_and_who_moved(site: Site, api: httpx.Client) -> Non
     ends = [words[code] for side in sides for code, n in zip(moved["codes"], side, strict=True) if n]
     assert len(ends) > 4
     expect(drawn).to_have_count(len(ends))
-    assert sorted(drawn.all_inner_texts()) == sorted(ends)
+    assert sorted(drawn.all_text_contents()) == sorted(ends)
     page.get_by_text("Movement matrix").click()
     line = page.get_by_test_id("matrix").locator("tbody tr").filter(has_text=words["loyal"]).locator("td")
     of_loyal = moved["counts"][moved["codes"].index("loyal")]
