@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export RECSYS_HOME ?= .recsys
 
-.PHONY: help demo test lint bench soak results screenshots stop clean lock
+.PHONY: help demo test lint bench bench-scale soak results screenshots stop clean lock
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,15 @@ lint: .venv/.installed ## Format, lint, types, import contracts, dependencies
 bench: .venv/.installed ## Timings, as ratios to a limit or a peer in the same run
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
 	$(BIN)/python -m tests.benchmarks.serving
+
+SIZES ?= 10000 100000 1000000
+SCALE ?= .scale
+
+bench-scale: .venv/.installed ## What each step takes as a shop grows to SIZES members; SCALE = a folder with 40 GB; hours for a million
+	$(BIN)/python -m tests.benchmarks.scale --members $(SIZES) --folder $(SCALE)/shops
+	$(BIN)/python -m tests.benchmarks.scale_features $(patsubst %,$(SCALE)/shops/%/shop,$(SIZES))
+	$(BIN)/python -m tests.benchmarks.scale_online --members $(lastword $(SIZES))
+	$(BIN)/python -m tests.benchmarks.scale_publication --sizes $(shell echo $(SIZES) | tr ' ' ',') --folder $(SCALE)/publications
 
 soak: .venv/.installed ## Ten minutes of load, swaps and events on the service; tells its memory over time
 	$(BIN)/python -m tests.benchmarks.soak
