@@ -29,7 +29,7 @@ PASSWORD = "a long password"
 
 @dataclass(frozen=True)
 class Mall:
-    """Where it stands, and the keys of its people: `olga` of operations, `ada` who may do everything, others of neither.
+    """Where it stands, and its keys: `olga` of operations, `ada` who may do everything, others of neither.
 
     lost: belongs to `lea`, to be revoked. short: belongs to `eva`, and lasts for a day.
     """
