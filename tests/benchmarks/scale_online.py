@@ -209,7 +209,7 @@ def folder_limits(shop: Shop) -> Limits:
 def redis_lines(shop: Shop, folder: Path, stack: ExitStack, repeats: int) -> list[Line]:
     """The same in a Redis."""
     server = stack.enter_context(redis_server())
-    client: Any = stack.enter_context(Redis.from_url(server.url, protocol=2))
+    client: Any = stack.enter_context(Redis.from_url(server.url, protocol=2, socket_timeout=120))
     limit = load_limit(shop, folder)
     empty = client.info("memory")["used_memory"]
     firsts, limits = [], []

@@ -27,7 +27,7 @@ SLOTS_A_ROW = 4
 CHUNK = 65_536
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
-ODD = 0x9E3779B97F4A7C15
+FACTORS = tuple(np.uint64(pow(0x9E3779B97F4A7C15, place + 1, 1 << 64)) for place in range(LONGEST_NAME // 8))
 SPREAD = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 """MurmurHash3's last step."""
 
@@ -197,15 +197,14 @@ def _filled(names: Sequence[bytes]) -> np.ndarray:
 
 
 def hashed(cells: np.ndarray) -> np.ndarray:
-    """(n,) uint64 hashes of names; those of the same name in a wider filling are the same."""
+    """(n,) uint64 hashes of names in cells; those of the same name in a wider filling are the same."""
     words = np.ascontiguousarray(cells).view("<u8")
-    mixed = np.zeros(len(words), np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(words.shape[1]):
-            mixed += words[:, place] * np.uint64(pow(ODD, place + 1, 1 << 64))
-        for factor in SPREAD:
-            mixed ^= mixed >> np.uint64(33)
-            mixed *= factor
+    mixed = words[:, 0] * FACTORS[0]
+    for place in range(1, words.shape[1]):
+        mixed += words[:, place] * FACTORS[place]
+    for factor in SPREAD:
+        mixed ^= mixed >> np.uint64(33)
+        mixed *= factor
     return mixed ^ mixed >> np.uint64(33)
 
 

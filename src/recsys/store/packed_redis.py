@@ -24,6 +24,8 @@ AT_ONCE = 512
 SCANNED = 10_000
 WRITE_SECONDS = 60.0
 READ_SECONDS = 5.0
+READ_SIZE = 1 << 18
+"""Bytes taken from the socket at once: about what 500 members have."""
 
 TIMES = struct.Struct("<qq")
 Client = Any  # its answers are typed as bytes or texts, whatever it was told; here they are bytes
@@ -198,7 +200,12 @@ def connected(url: str, *, seconds: float) -> Client:
     """Return a client that gives Redis so many seconds for an answer and does not try twice; connects when asked."""
     try:
         return Redis.from_url(
-            url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0), protocol=2
+            url,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            socket_read_size=READ_SIZE,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
         )
     except ValueError:
         raise ConfigError(SETTING, "is no URL of a Redis, such as redis://127.0.0.1:6379/0") from None
