@@ -6,15 +6,17 @@ feature is the same whatever part it is computed in.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from recsys.core.frames import Rows
 from recsys.core.task import Task, View
@@ -61,7 +63,7 @@ class Portions:
 
     facts: int = 20_000
     plain: int = 10_000
-    pairs: int = 2_000
+    pairs: int = 1_000
 
 
 PORTIONS = Portions()
@@ -134,6 +136,8 @@ class Part:
 class Prepared:
     """A snapshot whose members can be computed some at a time; threads may compute several parts at once.
 
+    As long as it is open, BLAS keeps to one thread: how it shares work among threads would change how it rounds.
+
     members: (n,) member_id by code, code 1 first: all that are known.
     items: the views of items, whole. learnt: by level, what its candidates are drawn from.
     """
@@ -144,6 +148,7 @@ class Prepared:
     items: "dict[View, pa.Table]"
     learnt: dict[Level, Learnt]
     connection: duckdb.DuckDBPyConnection
+    lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def spans(self, members_at_once: int = PORTIONS.pairs) -> tuple[Span, ...]:
         """Cut all members into spans; of a snapshot without members, one span of nobody."""
@@ -179,15 +184,19 @@ class Prepared:
     def stage(self, span: Span | None = None) -> Iterator[Stage]:
         """Open the relations of some members, or those of all that look across members."""
         if span is None:
-            stage = Stage(self.connection.cursor(), self.snapshot.as_of)
+            stage = Stage(self._cursor(), self.snapshot.as_of)
         else:
-            stage = _stage_of(self.connection, self.snapshot.as_of, span)
+            stage = _stage_of(self._cursor(), self.snapshot.as_of, span)
             for level, learnt in self.learnt.items():
                 stage.make(f"candidate_{level.name}", partial(lay_candidates, learnt=learnt, config=self.config))
         try:
             yield stage
         finally:
             stage.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self.lock:
+            return self.connection.cursor()
 
 
 @contextmanager
@@ -204,7 +213,7 @@ def prepare(
     """
     config = candidates or CandidateConfig()
     as_of = snapshot.as_of
-    with snapshot.connect(scratch / FACTS) as connection:
+    with snapshot.connect(scratch / FACTS) as connection, threadpool_limits(1, "blas"):
         connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
         begin("who and what there is")
         lay_for_all(connection, as_of, relations.BASES)
@@ -244,7 +253,7 @@ def learn_candidates(
         connection.unregister("told")
 
     def of_members(codes: Codes) -> Stage:
-        return _stage_of(connection, everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
+        return _stage_of(connection.cursor(), everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
 
     chosen = config.of(level)
     return learn_level(everybody, of_members, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
@@ -285,10 +294,11 @@ def _of_members(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Rela
 
 
 def _stage_of(connection: duckdb.DuckDBPyConnection, as_of: AsOf, span: Span) -> Stage:
+    """Open the relations of a span's members in a connection of their own."""
     pairs = (relation for of_level in relations.PAIRS.values() for relation in of_level)
     cuts = (_cut(name, span) for name in (*CODED, *relations.KEPT))
     told = (*_of_members(connection, span), *relations.LINES, *cuts, *relations.MEMBERS, *pairs)
-    stage = Stage(connection.cursor(), as_of, told)
+    stage = Stage(connection, as_of, told)
     if span.chosen is not None:
         stage.put("chosen_member", pd.DataFrame({"member_code": span.chosen}))
     return stage
