@@ -36,7 +36,7 @@ from tests.benchmarks.scale_online_fresh import fresh_row
 from tests.redis_server import redis_server
 
 TOLD = """
-scan and fsynced write: reading the parquet file into Arrow, and writing as many bytes as the rows have, in order, durably.
+scan and fsynced write: reading the parquet file into Arrow, and writing as many bytes as the rows have, durably.
 mapped rows by number: rows of a float64 array file, by the numbers of the rows; nobody knows these of a member's id.
 mapped rows by id: the same, with the numbers looked up in a dict of all ids in memory; what a reader by id is held to.
 not interrupted: runs in which the kernel gave the core to no other process.
