@@ -36,6 +36,9 @@ from recsys.features.stage import Stage, filled, lay_for_all
 from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
+MEMORY = "4GB"
+"""What the engine keeps in memory at most; what is more, it keeps on disk."""
+
 RAW = ("orders", "events", "contacts", "redemptions", "members")
 """The tables that tell of members, each ordered by member_id."""
 
@@ -215,6 +218,7 @@ def prepare(
     as_of = snapshot.as_of
     with snapshot.connect(scratch / FACTS) as connection, threadpool_limits(1, "blas"):
         connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
+        connection.execute(f"SET memory_limit = {quoted(MEMORY)}")
         begin("who and what there is")
         lay_for_all(connection, as_of, relations.BASES)
         everybody = Stage(connection.cursor(), as_of)
