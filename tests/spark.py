@@ -17,10 +17,11 @@ import pytest
 from tests.debian import install
 from tests.serving_process import free_port
 
-READY_WITHIN = 60.0
+READY_WITHIN = 120.0
 INSTALL_WITHIN = 400
 PACKAGE = "openjdk-17-jre-headless"
 WORKERS = 2
+# A tiny shop spends its time in planning and warming up, so compilers are told to do little.
 CONFIGURED = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
@@ -36,6 +37,8 @@ CONFIGURED = {
     "spark.default.parallelism": "2",
     "spark.locality.wait": "0",
     "spark.sql.adaptive.enabled": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.maxPlanStringLength": "500",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
