@@ -49,6 +49,15 @@ class Examples:
             self._teaching[as_of] = self._labelled(self._rows(as_of, self._drawn(as_of, self._at_most)))
         return self._teaching[as_of]
 
+    def taught_by(self, as_of: AsOf) -> str:
+        """Say how many of the members who have rows at a cutoff teach, for the record of a model."""
+        members, _ = read_members(self._snapshot(as_of), self.task)
+        drawn = self._drawn(as_of, self._at_most)
+        taught, share = (len(members), 1.0) if drawn is None else (len(drawn), len(drawn) / max(1, len(members)))
+        kept = self._workspace.project.training.kept_members
+        among = f"{len(members)}" if kept is None else f"{len(members)} (at most {kept} with candidates)"
+        return f"{as_of}: {taught} of {among} members, {share:.1%}"
+
     def rows(self, as_of: AsOf) -> Rows:
         """Return all rows of a day that its snapshot keeps."""
         return self._rows(as_of, None)

@@ -99,7 +99,9 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
     laid = folds(workspace, task, tests=1)
     test = run_backtest(workspace, examples, {task.name: trainer, **simplest(task)}, laid)
     cutoffs = last_cutoffs(workspace, task)
-    report = build_report(test, task.name, versions=measured(made_of), taught=cutoffs)
+    taught_by = "; ".join(map(examples.taught_by, cutoffs))
+    versions = {**measured(made_of), "taught_by": taught_by}
+    report = build_report(test, task.name, versions=versions, taught=cutoffs)
     gate = compare(workspace, trainer, examples, test, laid)
     with workspace.screen.step(f"{task.name}: fit", 1) as advance:
         advance(f"{len(cutoffs)} cutoffs up to {cutoffs[-1]}")
@@ -122,6 +124,7 @@ def train(workspace: Workspace, recipe: Recipe, trainer: Trainer, made_of: Mappi
         "cutoffs": " ".join(map(str, cutoffs)),
         "tests": " ".join(str(fold.test) for fold in laid),
         "features": str(len(training.specs)),
+        "taught_by": taught_by,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

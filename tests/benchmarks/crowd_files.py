@@ -1,16 +1,14 @@
-"""A made shop in files, as scoring leaves them: a publication's content of as many members as one likes, held nowhere."""
+"""A made shop in files, as scoring leaves them: a publication's content of as many members as one likes."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
-import pyarrow.parquet as pq
 
 from recsys.artifacts.publication_content import FACT_DAYS, Content, Factors
-from recsys.artifacts.publication_source import Query
+from recsys.artifacts.publication_source import parquet_query
 from recsys.artifacts.tagging.write import Tagged
-from recsys.data.engine import connect, quoted
+from recsys.data.engine import quoted
 from tests.crowd import CATEGORIES, PRODUCTS, crowd
 from tests.publications import AS_OF
 
@@ -40,23 +38,37 @@ def crowd_files(folder: Path, members: int, *, listed: int = 100, discovered: in
                 whole = sql.format(members=members)
                 connection.execute(f"COPY ({whole}) TO {quoted(str(path))} (FORMAT parquet)")
     small = crowd(1000)
-    queries = {name: _read(folder / f"{name}.parquet") for name in tables}
-    pairs = queries.pop("pairs")
-    return replace(
-        Content(**vars(small)),
-        **queries,
-        recommend=pairs,
-        discovery=replace(
-            pairs, sql=f"SELECT * EXCLUDE (score, discovery), discovery AS score FROM ({pairs.sql}) WHERE discovery > 0"
-        ),
+    queries = {name: parquet_query(folder / f"{name}.parquet") for name in tables}
+    found = "SELECT * EXCLUDE (score, discovery), discovery AS score FROM rows WHERE discovery > 0"
+    return Content(
+        as_of=small.as_of,
+        tables_digest=f"crowd of {members}",
+        model_versions=small.model_versions,
+        horizons=small.horizons,
+        products=small.products,
+        neighbours=small.neighbours,
+        recommend=queries["pairs"],
+        discovery=queries["pairs"].over(found),
         factors=_factors(members),
+        opted_out=(),
         tagged=_tagged(members),
+        launches=small.launches,
+        members=queries["members"],
+        price_bands=queries["price_bands"],
+        bought=queries["bought"],
+        repurchase=queries["repurchase"],
+        churn=queries["churn"],
+        value=queries["value"],
+        new_product=queries["new_product"],
+        purchases=queries["purchases"],
+        events=queries["events"],
+        contacts=queries["contacts"],
     )
 
 
 def _tables(listed: int, discovered: int) -> dict[str, str]:
     each, pair = listed + discovered, "member * 1000 + nth"
-    every = f"FROM range({{members}}) AS m(member)"
+    every = "FROM range({members}) AS m(member)"
     features = ", ".join(f"500 * {draw('member', at)} AS feature_{at}" for at in range(FEATURES))
     stride = f"CAST(floor(CAST({PRODUCTS} AS DOUBLE) * {draw('member', 91)}) AS BIGINT)"
     product = f"'p' || lpad(CAST(({stride} + 13 * nth) % {PRODUCTS} AS VARCHAR), 5, '0') AS product_id"
@@ -72,11 +84,12 @@ def _tables(listed: int, discovered: int) -> dict[str, str]:
         "CAST(nth % 9 AS FLOAT) AS purchase_days, CAST(nth AS FLOAT) AS days_since, CAST(20 AS FLOAT) AS mean_gap "
         f"{every} CROSS JOIN range({each}) AS n(nth)",
         "bought": f"SELECT {MEMBER}, {product}, 5.0 + nth AS days_since {every} CROSS JOIN range(3) AS n(nth)",
-        "repurchase": f"SELECT {MEMBER}, {needs} AS category, {chance} AS score, 0.5 * {chance} AS p7, {chance} AS p14, "
-        f"sqrt({chance}) AS p28, 9.0 AS median_days, 3.0 AS low_days, 18.0 AS high_days, "
+        "repurchase": f"SELECT {MEMBER}, {needs} AS category, {chance} AS score, 0.5 * {chance} AS p7, "
+        f"{chance} AS p14, sqrt({chance}) AS p28, 9.0 AS median_days, 3.0 AS low_days, 18.0 AS high_days, "
         f"CAST(NULL AS DOUBLE) AS need_ends_day, CAST(NULL AS VARCHAR) AS next_category {every} "
         f"CROSS JOIN range({NEEDS}) AS n(nth)",
-        "churn": f"SELECT {MEMBER}, {draw('member', 96)} AS score, ['recency', 'spend'] AS why, [0.6, 0.2] AS why_share {every}",
+        "churn": f"SELECT {MEMBER}, {draw('member', 96)} AS score, ['recency', 'spend'] AS why, "
+        f"[0.6, 0.2] AS why_share {every}",
         "value": f"SELECT {MEMBER}, 300 * {draw('member', 97)} AS score, 2.0 AS purchases, 3.0 AS margin {every}",
         "new_product": f"SELECT {MEMBER}, 'p' || lpad(CAST(7 + nth AS VARCHAR), 5, '0') AS product_id, "
         f"{draw(pair, 98)} AS score {every} CROSS JOIN range(10) AS n(nth) WHERE {draw(pair, 98)} >= 0.9",
@@ -93,12 +106,9 @@ def _facts(each: int, more: str) -> str:
     day = f"{AS_OF.number - FACT_DAYS} + CAST(floor({FACT_DAYS} * (nth + {draw('member', 82)}) / {each}) AS BIGINT)"
     return (
         f"SELECT {day} AS day, {MEMBER}, 'p' || lpad(CAST({what} AS VARCHAR), 5, '0') AS product_id, "
-        f"8 + nth % 14 AS hour, {more} FROM range({{members}}) AS m(member) CROSS JOIN range({each}) AS n(nth) WHERE {kept}"
+        f"8 + nth % 14 AS hour, {more} "
+        f"FROM range({{members}}) AS m(member) CROSS JOIN range({each}) AS n(nth) WHERE {kept}"
     )
-
-
-def _read(path: Path) -> Query:
-    return Query(connect, f"SELECT * FROM read_parquet({quoted(str(path))})", rows=pq.read_metadata(path).num_rows)
 
 
 def _factors(members: int) -> Factors:

@@ -30,8 +30,9 @@ class Linear:
     bias: float
 
     def predict(self, values: pd.DataFrame) -> Floats:
-        """(n,) probabilities of the rows of values; (0,) when there are none."""
-        return np.asarray(expit(self._design(values) @ self.weights + self.bias))
+        """(n,) probabilities of the rows of values, each the same whatever rows stand beside it; (0,) without rows."""
+        # A product of matrix and vector adds up in an order that hangs on where a row stands; this does not.
+        return np.asarray(expit(np.einsum("ij,j->i", self._design(values), self.weights) + self.bias))
 
     def contributions(self, values: pd.DataFrame) -> Floats:
         """(n, f) what each feature of the encoder adds to the log-odds, beside the constant."""

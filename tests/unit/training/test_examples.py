@@ -71,3 +71,15 @@ def test_candidates_are_those_of_the_members_kept(workspace: Workspace, tmp_path
     assert offered.nunique() == 9
     assert set(offered) == set(kept)
     assert Examples(some, some.recipe("churn").task).rows(day).keys["member_id"].nunique() > 9
+
+
+def test_what_share_of_the_members_taught_is_told(workspace: Workspace) -> None:
+    task = workspace.recipe("repurchase").task
+    day = workspace.tables.end.plus(days=-56)
+    taught = Examples(workspace, task).teaching(day).rows.keys["member_id"].nunique()
+    every = Examples(workspace, task).rows(day).keys["member_id"].nunique()
+    assert 0 < taught < every
+    told = Examples(workspace, task).taught_by(day)
+    assert told == f"{day}: {taught} of {every} members, {taught / every:.1%}"
+    whole = replace(workspace, project=Project())
+    assert Examples(whole, task).taught_by(day).endswith(f"{every} of {every} members, 100.0%")

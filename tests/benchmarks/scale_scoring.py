@@ -1,0 +1,129 @@
+"""Scoring at scale: models of a simulated shop score its own members, and as many copies of them as one likes."""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys.artifacts.bundle import ModelBundle, load_bundle, save_bundle
+from recsys.artifacts.publication_files import DISCOVERIES
+from recsys.core.config import Home
+from recsys.core.frames import TrainingSet
+from recsys.core.task import View
+from recsys.data.ingest import ingest
+from recsys.data.mapping import IngestConfig
+from recsys.data.simulator.write import Simulation, simulate
+from recsys.features.build import SnapshotFolder
+from recsys.features.prepared import prepare, stream_rows
+from training.examples import Examples, last_cutoffs, snapshot
+from training.listed import foremost
+from training.score import cut_of, scored
+from training.score_files import Foremost, ScoreFiles, Whole
+from training.score_rows import stored
+from training.screen import Screen
+from training.settings import Project, TrainingSettings
+from training.workspace import Workspace
+
+MEMBERS, DAYS, SEED, PROFILE = 10_000, 240, 11, "grocery"
+TASKS = ("churn", "repurchase", "recommend")
+COPIED = (View.MEMBER, View.MEMBER_CATEGORY)
+"""What churn and repurchase are scored from that tells of members."""
+
+
+def workspace(root: Path) -> Workspace:
+    """Return the shop's workspace; two thousand members teach which candidates are bought."""
+    return Workspace(Home(root / "home"), Project(training=TrainingSettings(trains=1, kept_members=2_000)), Screen())
+
+
+def make_models(root: Path, members: int) -> Mapping[str, float]:
+    """Simulate a shop and fit the models on it, unless that was done; tells the seconds of each fit."""
+    shop, told = workspace(root), {}
+    if not (root / "home" / "tables" / "CURRENT").exists():
+        simulate(Simulation(members, DAYS, SEED, PROFILE), root / "shop", lambda *_: None)
+        ingest(IngestConfig.load(root / "shop" / "recsys.toml"), shop.home, lambda *_: None)
+    for name in TASKS:
+        if (root / "bundles" / name).exists():
+            continue
+        recipe = shop.recipe(name)
+        cutoffs, examples = last_cutoffs(shop, recipe.task), Examples(shop, recipe.task)
+        training = TrainingSet(tuple(examples.teaching(as_of) for as_of in cutoffs))
+        began, trainer = time.perf_counter(), shop.trainer(recipe)
+        model = trainer.fit(training)
+        told[name] = time.perf_counter() - began
+        bundle = ModelBundle(
+            recipe.task, model, trainer.config, training.specs, shop.tables.digest, cutoffs, {}, "bench"
+        )
+        (root / "bundles").mkdir(exist_ok=True)
+        save_bundle(bundle, root / "bundles" / name)
+    return told
+
+
+def copy_members(root: Path, members: int) -> Mapping[str, float]:
+    """Write a snapshot of so many members: the shop's, over and over, by other names."""
+    shop = workspace(root)
+    source = snapshot(shop, shop.tables.end)
+    target = _copied(root, members)
+    if target.exists():
+        return {}
+    target.mkdir(parents=True)
+    copies = max(1, members // int(source.manifest["rows"][View.MEMBER]))
+    for view in View:
+        table = pq.read_table(source.path(view))
+        with pq.ParquetWriter(target / f"{view}.parquet", table.schema) as writer:
+            for copy in range(copies if view in COPIED else 1):
+                writer.write_table(_renamed(table, copy) if view in COPIED else table, row_group_size=100_000)
+    return {}
+
+
+def score_members(root: Path, members: int, names: tuple[str, ...]) -> Mapping[str, float]:
+    """Score every member that `copy_members` wrote, as `recsys score` does; tells the seconds of each task."""
+    shop = workspace(root)
+    source, copied = snapshot(shop, shop.tables.end), _copied(root, members)
+    rows = {str(view): pq.read_metadata(copied / f"{view}.parquet").num_rows for view in View}
+    candidates = {**source.manifest["candidates"], "kept": None}
+    folder = SnapshotFolder(copied, source.as_of, {**source.manifest, "rows": rows, "candidates": candidates})
+    told = {}
+    for name in names:
+        bundle = load_bundle(root / "bundles" / name)
+        began = time.perf_counter()
+        with TemporaryDirectory(dir=root) as made, ScoreFiles(Path(made), bundle.task, Whole()) as files:
+            for part in stored(folder, bundle.task):
+                files.add(scored(bundle, part))
+            files.close()
+        told[name] = time.perf_counter() - began
+    return {**told, "seconds": sum(told.values())}
+
+
+def recommend_members(root: Path, keep: int) -> Mapping[str, float]:
+    """Offer every member of the shop candidates, score them, keep the best; tells apart what is done once for all."""
+    shop = workspace(root)
+    as_of, bundle = shop.tables.end, load_bundle(root / "bundles" / "recommend")
+    cut = cut_of(shop, bundle.task, as_of)
+    assert isinstance(cut, Foremost)
+    assert isinstance(cut.part, partial)
+    choose = partial(foremost, **{**cut.part.keywords, "keep": keep, "discoveries": DISCOVERIES})
+    began = time.perf_counter()
+    with (
+        TemporaryDirectory(dir=root) as scratch,
+        TemporaryDirectory(dir=root) as made,
+        prepare(shop.tables.at(as_of), Path(scratch)) as prepared,
+        ScoreFiles(Path(made), bundle.task, Foremost(choose)) as files,
+    ):
+        once = time.perf_counter() - began
+        for part in stream_rows(prepared, [bundle.task]):
+            files.add(scored(bundle, part[bundle.task.name]))
+        told = files.close()
+    return {"once": once, "members": len(prepared.members), "rows": told["rows"], "kept": told["kept"]}
+
+
+def _copied(root: Path, members: int) -> Path:
+    return root / f"copied-{members}"
+
+
+def _renamed(table: pa.Table, copy: int) -> pa.Table:
+    names = pa.array([f"{copy:05d}-{member}" for member in table.column("member_id").to_pylist()], pa.string())
+    return table.set_column(table.column_names.index("member_id"), "member_id", names)
