@@ -29,8 +29,8 @@ class TrainingSettings(Settings):
     trains: cutoffs a model is fitted on.
     tests: cutoffs that `recsys evaluate` tests on; `recsys train` tests on the last one.
     min_history: days of orders that must lie before the earliest cutoff.
-    max_rows: rows of a training cutoff, about; where there are more, members are drawn. What share of them taught is told
-        with each model, as `taught_by`.
+    max_rows: rows of a training cutoff, about; where there are more, members are drawn. A model tells what share of the
+        members taught it, as `taught_by`.
     list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
     test_rows: rows of a test cutoff, about; where there are more, members are drawn.
     kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn: models
