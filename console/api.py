@@ -10,8 +10,8 @@ import httpx
 Record = dict[str, Any]
 """A JSON object."""
 
-WITHIN = httpx.Timeout(30.0, connect=3.0)
-LONG = httpx.Timeout(240.0, connect=3.0)
+WITHIN = httpx.Timeout(30.0, connect=5.0)
+LONG = httpx.Timeout(240.0, connect=5.0)
 
 
 class ApiError(Exception):
@@ -116,15 +116,24 @@ class Api:
         body: Record | None = None,
         within: httpx.Timeout = WITHIN,
     ) -> Record:
+        asked = self._client.build_request(method, path, params=query, json=body, headers=self._headers, timeout=within)
         try:
-            answer = await self._client.request(
-                method, path, params=query, json=body, headers=self._headers, timeout=within
-            )
+            answer = await self._client.send(asked)
+        except httpx.RemoteProtocolError as error:  # the service closed a connection that was idle
+            if method != "GET":
+                raise DownError(str(error)) from error
+            answer = await self._again(asked)
         except httpx.HTTPError as error:
             raise DownError(str(error)) from error
         _check(answer)
         told: Record = answer.json()
         return told
+
+    async def _again(self, asked: httpx.Request) -> httpx.Response:
+        try:
+            return await self._client.send(asked)
+        except httpx.HTTPError as error:
+            raise DownError(str(error)) from error
 
 
 def part(item: str) -> str:

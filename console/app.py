@@ -26,13 +26,17 @@ from console.words import read_catalogue
 PAGES = (login, overview, member, card, audiences, audience_new, audience, audit, segments, placements, models)
 
 
+CONNECTS = 1
+"""So many times more a connection is tried before the service counts as away."""
+
+
 def run(settings: Settings) -> None:
     """Serve the console until it is ended."""
     site = Site(
         settings,
         read_catalogue(),
         People(settings.folder / "people.json"),
-        httpx.AsyncClient(base_url=settings.api, trust_env=False),
+        httpx.AsyncClient(base_url=settings.api, trust_env=False, transport=httpx.AsyncHTTPTransport(retries=CONNECTS)),
     )
     app.add_static_files("/static", Path(__file__).with_name("static"))
 

@@ -62,3 +62,24 @@ def test_a_service_that_is_not_there_is_down() -> None:
 
 def test_ids_stand_in_paths_whatever_is_in_them() -> None:
     assert part("a/b ?会员") == "a%2Fb%20%3F%E4%BC%9A%E5%91%98"
+
+
+@pytest.mark.parametrize(("method", "told"), [("GET", "answered"), ("POST", "down")])
+def test_what_only_reads_is_asked_again_when_an_idle_connection_was_closed(method: str, told: str) -> None:
+    closed = [True]
+
+    async def ask() -> str:
+        def handle(_: httpx.Request) -> httpx.Response:
+            if closed.pop() if closed else False:
+                raise httpx.RemoteProtocolError("closed")
+            return httpx.Response(200, json={"it": "answered"})
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handle), base_url="http://service") as client:
+            api = Api(client, "")
+            try:
+                answer = await (api.get("/x") if method == "GET" else api.post("/x", {}))
+            except ApiError as error:
+                return error.kind
+            return str(answer["it"])
+
+    assert asyncio.run(ask()) == told
