@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from recsys.data.engine import connect, quoted
 from recsys.data.snapshot import Snapshot
@@ -47,7 +48,7 @@ def learn_on_driver(stage: SparkStage, snapshot: Snapshot, config: CandidateConf
     Writes neighbours and factors into the folder, keeps `<level>_offer` and `<level>_hazard` in the database that
     workers read, and shows hazards to Spark too.
     """
-    with connect(stage.folder / FACTS) as connection:
+    with connect(stage.folder / FACTS) as connection, threadpool_limits(1, "blas"):
         _lay(connection, stage)
         everybody = Stage(connection.cursor(), stage.as_of)
         names = everybody.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
@@ -81,6 +82,7 @@ def draw_on_workers(
     told = ", ".join(f"{field.name} {TYPES[field.type]}" for field in schema)
     frame = stage.spark.range(0, len(spans), numPartitions=max(len(spans), 1)).mapInArrow(compute, told)
     frame.write.parquet(url(stage.path(name)))
+    learnt.destroy()
     stage.show(name, frame)
 
 
@@ -94,7 +96,7 @@ def _drawer(
     """Return what a worker does with the numbers of spans."""
 
     def draw(batches: Batches) -> Batches:
-        with duckdb.connect(str(database), read_only=True) as connection:
+        with duckdb.connect(str(database), read_only=True) as connection, threadpool_limits(1, "blas"):
             connection.execute("SET threads = 1")
             here = prepared(connection)
             for batch in batches:
