@@ -14,7 +14,7 @@ from training.screen import Screen
 from training.settings import Project
 from training.workspace import Workspace
 
-HOUSEHOLDS = 150
+HOUSEHOLDS = 120
 OF_HOUSEHOLDS = ("transactions", "demographics", "campaigns", "coupon_redemptions")
 OF_ALL = ("products", "campaign_descriptions", "coupons")
 FEW = {"booster": {"rounds": 10}}
