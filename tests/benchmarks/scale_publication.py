@@ -26,7 +26,7 @@ from recsys.artifacts.publication_write import write_publication
 from tests.benchmarks.crowd_files import crowd_files
 from tests.benchmarks.machine import machine
 from tests.benchmarks.scale_scoring import MEMBERS, copy_members, make_models, recommend_members, score_members
-from tests.benchmarks.scale_steps import Step, measured, table
+from tests.benchmarks.scale_steps import Clock, Step, measured, table
 from tests.benchmarks.test_audiences import RULES
 from tests.serving_process import serve_command, serving
 
@@ -52,40 +52,41 @@ def make_crowd(root: Path, members: int) -> Mapping[str, float]:
 def publish(root: Path, members: int) -> Mapping[str, float]:
     """Write a crowd's publication."""
     content = crowd_files(root / f"crowd-{members}", members)
-    began = time.perf_counter()
+    clock = Clock()
     write_publication(_home(root, members) / "publications", content)
-    return {"seconds": time.perf_counter() - began}
+    return clock.spent()
 
 
 def open_anew(root: Path, members: int) -> Mapping[str, float]:
     """Open a publication that nobody has found whole yet."""
     folder = Publication.open_current(_home(root, members) / "publications").folder
     (folder / KNOWN).unlink(missing_ok=True)
-    began = time.perf_counter()
+    clock = Clock()
     Publication.open(folder)
-    return {"seconds": time.perf_counter() - began}
+    return clock.spent()
 
 
 def open_again(root: Path, members: int) -> Mapping[str, float]:
     """Open a publication that was opened before."""
-    began = time.perf_counter()
+    clock = Clock()
     Publication.open_current(_home(root, members) / "publications")
-    return {"seconds": time.perf_counter() - began}
+    return clock.spent()
 
 
 def preview(root: Path, members: int) -> Mapping[str, float]:
     """Preview the rules, the slowest of which is told."""
     publication = Publication.open_current(_home(root, members) / "publications")
-    told = {}
-    for name, rule in RULES.items():
+    slowest = {"seconds": 0.0, "cpu": 0.0}
+    for rule in RULES.values():
         spec = parse_spec({"rule": rule})
         took = []
         for _ in range(REPEATS + 2):
-            began = time.perf_counter()
+            clock = Clock()
             preview_audience(publication, spec)
-            took.append(time.perf_counter() - began)
-        told[name] = statistics.median(took[2:])
-    return {**told, "seconds": max(told.values())}
+            took.append(clock.spent())
+        medians = {name: statistics.median(one[name] for one in took[2:]) for name in slowest}
+        slowest = max(slowest, medians, key=lambda one: one["seconds"])
+    return slowest
 
 
 def ready(root: Path, members: int) -> Step:
@@ -137,10 +138,9 @@ def _home(root: Path, members: int) -> Path:
 
 
 def _say(name: str, members: int, step: Step) -> Step:
-    told = ", ".join(f"{what} {value:.3g}" for what, value in step.told.items() if what != "seconds")
-    sys.stderr.write(
-        f"{name}, {members:,}: {step.seconds:.2f} s, {step.gigabytes:.2f} GB, {step.disk:.2f} GB; {told}\n"
-    )
+    told = "".join(f", {what} {value:.3g}" for what, value in step.told.items() if what not in ("seconds", "cpu"))
+    figures = f"{step.seconds:.2f} s, {step.cpu:.2f} CPU s, {step.gigabytes:.2f} GB, {step.disk:.2f} GB"
+    sys.stderr.write(f"{name}, {members:,}: {figures}{told}\n")
     return step
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """What a step took. seconds; gigabytes: its process at its largest; disk: gigabytes that it left.
+    """What a step took. seconds: by the clock; cpu: of processor time, 0 = not measured; gigabytes: its process at its
+    largest; disk: gigabytes that it left.
 
     told: further seconds by name, which the step measured itself.
     """
@@ -21,14 +22,28 @@ class Step:
     seconds: float
     gigabytes: float
     disk: float = 0.0
+    cpu: float = 0.0
     told: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When something began, by the clock and in processor time of this process."""
+
+    wall: float = field(default_factory=time.perf_counter)
+    cpu: float = field(default_factory=time.process_time)
+
+    def spent(self) -> dict[str, float]:
+        """Return `seconds` and `cpu` since then."""
+        return {"seconds": time.perf_counter() - self.wall, "cpu": time.process_time() - self.cpu}
 
 
 def measured(work: Callable[..., Mapping[str, float]], *given: Any, leaves: Path | None = None) -> Step:
     """Run a step in a new process. leaves: the folder whose size afterwards is told."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        seconds, gigabytes, told = pool.submit(_run, work, *given).result()
-    return Step(seconds, gigabytes, 0.0 if leaves is None else size(leaves) / 1e9, told)
+        gigabytes, told = pool.submit(_run, work, *given).result()
+    disk = 0.0 if leaves is None else size(leaves) / 1e9
+    return Step(told["seconds"], gigabytes, disk, told["cpu"], told)
 
 
 def size(folder: Path) -> int:
@@ -54,9 +69,8 @@ def table(steps: Mapping[str, Mapping[int, Step]], goals: Mapping[str, str]) -> 
     ]
     for name, own in steps.items():
         cells = " | ".join(_cell(own.get(n)) for n in sizes)
-        time_grows, memory_grows = (
-            exponent({n: getattr(step, what) for n, step in own.items()}) for what in ("seconds", "gigabytes")
-        )
+        time_grows = exponent({n: step.cpu or step.seconds for n, step in own.items()})
+        memory_grows = exponent({n: step.gigabytes for n, step in own.items()})
         lines.append(f"| {name} | {cells} | {time_grows:.2f} | {memory_grows:.2f} | {goals.get(name, '')} |")
     return lines
 
@@ -66,11 +80,11 @@ def _cell(step: Step | None) -> str:
         return ""
     disk = f", {step.disk:.2f} GB on disk" if step.disk else ""
     memory = f", {step.gigabytes:.2f} GB" if step.gigabytes else ""
-    return f"{step.seconds:.3g} s{memory}{disk}"
+    cpu = f" ({step.cpu:.3g} CPU s)" if step.cpu else ""
+    return f"{step.seconds:.3g} s{cpu}{memory}{disk}"
 
 
-def _run(work: Callable[..., Mapping[str, float]], *given: Any) -> tuple[float, float, Mapping[str, float]]:
-    began = time.perf_counter()
+def _run(work: Callable[..., Mapping[str, float]], *given: Any) -> tuple[float, Mapping[str, float]]:
+    clock = Clock()
     told = work(*given)
-    seconds = time.perf_counter() - began
-    return told.get("seconds", seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, dict(told)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, {**clock.spent(), **told}
