@@ -46,7 +46,7 @@ soak: .venv/.installed ## Ten minutes of load, swaps and events on the service; 
 results: .venv/.installed ## Every model beside its peers on the sample and two simulated shops; writes docs/results.md
 	@$(BIN)/recsys results
 
-screenshots: .venv/.installed ## A picture of every page of the console, over a simulated shop; needs chromium
+screenshots: .venv/.installed ## Pictures of every page of the console, in both languages and two widths, over a simulated shop
 	$(BIN)/python -m tests.browser.screenshots
 
 stop: ## Stop what the demo left running
