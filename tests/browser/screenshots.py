@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from console.people import People
 from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
+from recsys.core.errors import RecsysError
 from tests.browser.conftest import LANG, log_in, settled
 from tests.browser.console import console_of
 from tests.chromium import chromium
@@ -56,10 +57,20 @@ def main() -> None:
     out = Home.default().root / "screenshots"
     out.mkdir(parents=True, exist_ok=True)
     home = Home(asked.home)
-    if not home.publications.is_dir():
+    if not published(home):
+        shutil.rmtree(home.root, ignore_errors=True)
         make_shop(home, out / "shop")
     looks = [(language, width) for language in asked.language or LANG for width in asked.width or WIDTHS]
     take(home, out, looks, asked.only)
+
+
+def published(home: Home) -> bool:
+    """Whether there is a shop that this version can read."""
+    try:
+        Publication.open_current(home.publications)
+    except RecsysError:
+        return False
+    return True
 
 
 def make_shop(home: Home, folder: Path) -> None:
