@@ -88,7 +88,7 @@ def _values(table: "pa.Table", specs: Sequence[FeatureSpec], order: "np.ndarray 
     values = pd.DataFrame(block.T, columns=numbers, copy=False)
     for at, spec in enumerate(specs):
         if spec.name not in values:
-            values.insert(at, spec.name, _labels(table.column(spec.name), order))
+            values.insert(at, spec.name, pd.Series(_labels(table.column(spec.name), order), dtype=object))
     return values
 
 
