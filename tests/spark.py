@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -77,7 +76,7 @@ def spark_cluster() -> Iterator[str]:
         patch.setenv("SPARK_DAEMON_MEMORY", "256m")
         patch.setenv("SPARK_DAEMON_JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         patch.setenv("SPARK_CONF_DIR", str(folder / "conf"))
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.delenv("PYSPARK_PYTHON", raising=False)
         running.callback(shutil.rmtree, folder, ignore_errors=True)
         log = folder / "master.log"
         _start(running, log, program, "org.apache.spark.deploy.master.Master", *common, "--port", str(port))

@@ -1,11 +1,12 @@
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from recsys.core.errors import MissingError
+from recsys.core.errors import ConfigError, MissingError
 from recsys.features.spark.dialect import define_functions
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
     Other settings of Spark are read from `spark-defaults.conf` in SPARK_CONF_DIR, as ever. The Python of the workers is
     PYSPARK_PYTHON, by default this one's path, and needs recsys installed; the home must be one folder that driver and
     workers share.
-    `MissingError` names the extra, or Java, where it is not installed.
+    `MissingError` names the extra, or Java, where it is not installed; `ConfigError` the cluster that does not answer.
     """
     _require()
     from pyspark.sql import SparkSession
@@ -37,8 +38,13 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
     builder = SparkSession.builder.master(master).appName("recsys")
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)
-    session = builder.getOrCreate()
     try:
+        session = builder.getOrCreate()
+    except Exception as error:  # Java's own, whose kinds depend on what the cluster is
+        raise ConfigError("master", f"no cluster answers at {master}") from error
+    try:
+        if "PYSPARK_PYTHON" not in os.environ:
+            session.sparkContext.pythonExec = sys.executable
         define_functions(session)
         yield session
     finally:
