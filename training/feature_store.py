@@ -90,7 +90,10 @@ def feature_store(home: Home) -> "Iterator[FeatureStore]":
     with _feast() as feast:
         with _environment(home):
             store = feast.FeatureStore(repo_path=str(_repository()))
-        yield store
+        try:
+            yield store
+        finally:
+            _disconnect(store)
 
 
 def _variables(home: Home) -> dict[str, str]:
@@ -124,6 +127,14 @@ def _feast() -> Iterator[Any]:
 
         warnings.simplefilter("ignore")  # once more: Feast's import puts filters of its own before ours
         yield feast
+
+
+def _disconnect(store: "FeatureStore") -> None:
+    """Close the connections of a registry in a database, which Feast leaves open."""
+    for name in ("write_engine", "read_engine"):
+        engine = getattr(store.registry, name, None)
+        if engine is not None:
+            engine.dispose()
 
 
 def _repository() -> Path:
