@@ -1,7 +1,7 @@
 """How much simulated shops resemble another one, drawn.
 
-`python -m tests.benchmarks.likeness NAME=HOME ... --out FILE.png`. Each HOME holds ingested tables; the first one is what
-the others are compared with.
+`python -m tests.benchmarks.likeness NAME=HOME ... --out FILE.png`. Each HOME holds ingested tables; the first one is
+what the others are compared with.
 """
 
 import argparse
