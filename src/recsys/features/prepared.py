@@ -65,7 +65,7 @@ class Portions:
     """
 
     facts: int = 20_000
-    plain: int = 10_000
+    plain: int = 5_000
     pairs: int = 1_000
 
 
