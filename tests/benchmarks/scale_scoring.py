@@ -73,7 +73,7 @@ def copy_members(root: Path, members: int) -> Mapping[str, float]:
     target.mkdir(parents=True)
     copies = max(1, members // int(source.manifest["rows"][View.MEMBER]))
     for view in View:
-        table = pq.read_table(source.path(view))
+        table = pq.ParquetFile(source.path(view)).read()
         with pq.ParquetWriter(target / f"{view}.parquet", table.schema) as writer:
             for copy in range(copies if view in COPIED else 1):
                 writer.write_table(_renamed(table, copy) if view in COPIED else table, row_group_size=100_000)
@@ -133,4 +133,4 @@ def _copied(root: Path, members: int) -> Path:
 
 def _renamed(table: pa.Table, copy: int) -> pa.Table:
     names = pa.array([f"{copy:05d}-{member}" for member in table.column("member_id").to_pylist()], pa.string())
-    return table.set_column(table.column_names.index("member_id"), "member_id", names)
+    return table.set_column(table.column_names.index("member_id"), table.schema.field("member_id"), names)
