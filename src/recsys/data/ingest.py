@@ -29,6 +29,10 @@ from recsys.data.tables import Tables
 from recsys.data.writer import write_generation
 
 
+MEMORY = "4GB"
+"""What the engine may hold in memory while tables are read."""
+
+
 @dataclass(frozen=True)
 class IngestReport:
     """What a run read, kept and refused.
@@ -56,7 +60,7 @@ def ingest(config: IngestConfig, home: Home, progress: Progress) -> IngestReport
         stack.enter_context(_alone(home))
         old = _stored(home, config)
         work = Path(stack.enter_context(TemporaryDirectory(prefix=".ingest-", dir=home.root)))
-        connection = stack.enter_context(connect(work / "work.duckdb"))
+        connection = stack.enter_context(_workbench(work))
         reports = _read_all(connection, config, work, progress)
         for report in reports:
             write_quarantine(connection, report.table, home.quarantine)
@@ -75,9 +79,16 @@ def check(config: IngestConfig, progress: Progress) -> IngestReport:
     """Read and check the source's tables and store nothing: what `ingest` would count, and refuse."""
     with ExitStack() as stack:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="recsys-check-")))
-        connection = stack.enter_context(connect(work / "work.duckdb"))
+        connection = stack.enter_context(_workbench(work))
         reports = _read_all(connection, config, work, progress)
     return IngestReport(reports, unchanged=True, failures=_failures(reports, config))
+
+
+def _workbench(work: Path) -> duckdb.DuckDBPyConnection:
+    """Open a connection over a file in a folder; what it has no memory for is on disk meanwhile."""
+    connection = connect(work / "work.duckdb")
+    connection.execute(f"SET memory_limit = '{MEMORY}'")
+    return connection
 
 
 @contextmanager
