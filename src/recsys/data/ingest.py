@@ -28,7 +28,6 @@ from recsys.data.staging import stage
 from recsys.data.tables import Tables
 from recsys.data.writer import write_generation
 
-
 MEMORY = "4GB"
 """What the engine may hold in memory while tables are read."""
 
