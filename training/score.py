@@ -15,6 +15,7 @@ from recsys.core.frames import Rows
 from recsys.core.task import Task
 from recsys.core.time import AsOf
 from recsys.evaluation.metrics import LISTED
+from recsys.features.build import SnapshotFolder
 from recsys.features.life_stage import needs
 from recsys.models.contract import Explained
 from training import listed, why
@@ -80,7 +81,8 @@ def score(workspace: Workspace, models: Mapping[str, Registered], as_of: AsOf, a
     That of churn tells also `why` and `why_share`, see `explained`.
     """
     targets = {name: workspace.home.scores / name / f"as_of={as_of}" for name in models}
-    made_of = {name: _made_of(workspace, model, as_of) for name, model in models.items()}
+    features = snapshot(workspace, as_of)
+    made_of = {name: _made_of(workspace, model, features) for name, model in models.items()}
     stale = [name for name in models if not _is_of(targets[name], made_of[name])]
     if not stale:
         return targets
@@ -158,7 +160,7 @@ def _moved(made: Path, manifest: dict[str, Any], folder: Path) -> dict[str, Any]
     return manifest
 
 
-def _made_of(workspace: Workspace, champion: Registered, as_of: AsOf) -> dict[str, Any]:
+def _made_of(workspace: Workspace, champion: Registered, features: SnapshotFolder) -> dict[str, Any]:
     settings = workspace.project.training
     more: dict[str, Any] = {"why": why.DIGEST} if champion.task == EXPLAINED else {}
     if champion.task in LISTED:
@@ -168,9 +170,9 @@ def _made_of(workspace: Workspace, champion: Registered, as_of: AsOf) -> dict[st
     return {
         "task": champion.task,
         "version": champion.version,
-        "as_of": str(as_of),
+        "as_of": str(features.as_of),
         "tables_digest": workspace.tables.digest,
-        "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
+        "features_digest": features.manifest["features_digest"],
         **more,
     }
 

@@ -21,26 +21,9 @@ from recsys.features.build import (
 from recsys.features.candidates import CandidateConfig, LevelConfig
 from recsys.features.prepared import Portions, Span, prepare, stream_rows
 from tests.shop import make_frames, make_shop, store
+from tests.tasks import RECOMMEND, REPURCHASE
 
 MEMBERS = 9
-RECOMMEND = Task(
-    "recommend",
-    28,
-    ("member_id", "product_id"),
-    (View.MEMBER_PRODUCT, View.PRODUCT, View.MEMBER, View.CATEGORY),
-    "is_candidate = 1",
-    ("score",),
-    "ndcg",
-)
-REPURCHASE = Task(
-    "repurchase",
-    56,
-    ("member_id", "category"),
-    (View.MEMBER_CATEGORY, View.MEMBER, View.CATEGORY),
-    "is_repeat_category = 1",
-    ("score",),
-    "auc",
-)
 # Neighbours among few of the members, so that who is among them is decided by a draw.
 FEW = CandidateConfig(pool=5, product=LevelConfig(each=4, near=3, als=3, popular=3, kin=3))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from recsys.answers.policy import Model
 from recsys.artifacts.publication import Publication, Recommended
@@ -44,14 +45,12 @@ class Own:
         return cls(made.version, recommend, made.reasons.data, discovery, made.discovery_reasons.data)
 
 
-def own_lists(publication: Publication) -> dict[Model, Own]:
-    """Return the lists of each model; the champion stands in for a challenger that was not published."""
-    champion = Own.of(publication.champion)
-    tried = publication.challenger
-    return {"champion": champion, "challenger": champion if tried is None else Own.of(tried)}
-
-
-def version_of(publication: Publication, model: Model) -> str | None:
-    """Return the version of the model that answers; None = there is none."""
+def made_by(publication: Publication, model: Model) -> Recommended:
+    """Return what a model made; the champion stands in for a challenger that was not published."""
     tried = publication.challenger if model == "challenger" else None
-    return (tried or publication.champion).version
+    return tried or publication.champion
+
+
+def own_lists(publication: Publication) -> dict[Model, Own]:
+    """Return the lists of each model."""
+    return {model: Own.of(made_by(publication, model)) for model in get_args(Model)}

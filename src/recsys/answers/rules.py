@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from recsys.answers.identity import suffix
-from recsys.answers.own import version_of
+from recsys.answers.own import made_by
 from recsys.answers.policy import Audience, Boost, Dated, Lists, Live, Pin, Policy, SourceRule
 from recsys.artifacts.publication import Publication
 from recsys.artifacts.publication_content import Tag
@@ -93,7 +93,7 @@ class Rules:
 
         row: product id -> row.
         """
-        version = version_of(publication, policy.model)
+        version = made_by(publication, policy.model).version
         return cls(
             variant,
             policy,

@@ -16,26 +16,9 @@ from recsys.features.catalog import CATALOG, features_of
 from recsys.features.collaborative import CollaborativeConfig
 from recsys.features.expression import NEVER, aggregates
 from tests.shop import at, make_frames, make_shop, store
+from tests.tasks import RECOMMEND, REPURCHASE
 
 CHURN = Task("churn", 56, ("member_id",), (View.MEMBER,), "days_since_purchase < 84", ("score",), "auc")
-REPURCHASE = Task(
-    "repurchase",
-    56,
-    ("member_id", "category"),
-    (View.MEMBER_CATEGORY, View.MEMBER, View.CATEGORY),
-    "is_repeat_category = 1",
-    ("score",),
-    "auc",
-)
-RECOMMEND = Task(
-    "recommend",
-    28,
-    ("member_id", "product_id"),
-    (View.MEMBER_PRODUCT, View.PRODUCT, View.MEMBER, View.CATEGORY),
-    "is_candidate = 1",
-    ("score",),
-    "ndcg",
-)
 SUBCATEGORIES = Task(
     "recommend_subcategory",
     28,

@@ -85,12 +85,11 @@ def _read(package: Package, rows: "np.ndarray") -> Any:
     file: Any = pq.ParquetFile(package.members)
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    groups = np.unique(np.searchsorted(starts, rows, side="right") - 1)
+    group = np.searchsorted(starts, rows, side="right") - 1
+    groups, place = np.unique(group, return_inverse=True)
     if not len(groups):
         return file.schema_arrow.empty_table()
     offsets = np.concatenate([[0], np.cumsum([sizes[group] for group in groups])])
-    group = np.searchsorted(starts, rows, side="right") - 1
-    place = np.searchsorted(groups, group)
     return file.read_row_groups(groups.tolist()).take(offsets[place] + rows - starts[group])
 
 
