@@ -25,7 +25,7 @@ CONFIGURED = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "768m",
-    "spark.executor.memory": "768m",
+    "spark.executor.memory": "1g",
     "spark.executor.cores": "1",
     "spark.cores.max": "2",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",

@@ -20,6 +20,9 @@ SETTINGS = {
 }
 """What results depend on: stored times are UTC without a zone, and an overflow is an error; all else is the cluster's
 own `spark-defaults.conf`."""
+PAGE = {"spark.buffer.pageSize": "2m"}
+"""A view lays dozens of sorted and grouped sources side by side in one stage, and each holds a page at least. Spark's own
+pages are up to a sixteenth of an executor's memory, or 64 MB: too few for them all on a small executor."""
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
 
     opened = SparkSession.getActiveSession()
     builder = SparkSession.builder.master(master).appName("recsys")
-    for name, value in SETTINGS.items():
+    for name, value in {**SETTINGS, **PAGE}.items():
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
