@@ -21,8 +21,8 @@ SETTINGS = {
 """What results depend on: stored times are UTC without a zone, and an overflow is an error; all else is the cluster's
 own `spark-defaults.conf`."""
 PAGE = {"spark.buffer.pageSize": "2m"}
-"""A view lays dozens of sorted and grouped sources side by side in one stage, and each holds a page at least. Spark's own
-pages are up to a sixteenth of an executor's memory, or 64 MB: too few for them all on a small executor."""
+"""A view lays dozens of sorted and grouped sources side by side in one stage, and each holds a page at least. Spark's
+own pages are up to a sixteenth of an executor's memory, or 64 MB: too few for them all on a small executor."""
 
 
 @contextmanager
