@@ -149,9 +149,13 @@ def _tables(
         for name, bundle in bundles.items():
             yield from ((name, table) for table in score_parts(workspace.spark, folder, bundle, scratch))
         return
+
+    def by_all(rows: Rows) -> list[tuple[str, pd.DataFrame]]:
+        return [(name, scored(bundle, rows)) for name, bundle in bundles.items() if bundle.task == rows.task]
+
     tasks = {bundle.task.name: bundle.task for bundle in bundles.values()}
-    for task, rows in stream(workspace, tuple(tasks.values()), as_of):
-        yield from ((name, scored(bundle, rows)) for name, bundle in bundles.items() if bundle.task.name == task)
+    for tables in stream(workspace, tuple(tasks.values()), as_of, by_all):
+        yield from tables
 
 
 def _moved(made: Path, manifest: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,18 +1,22 @@
 """A day's rows of several tasks for some members at a time, read off the snapshot or computed anew where it has few."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 
 from recsys.core.frames import Rows
+from recsys.core.parallel import side_by_side
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.features.build import SnapshotFolder, read_rows
-from recsys.features.prepared import prepare, stream_rows
+from recsys.features.prepared import Span, prepare
 from training.examples import snapshot
 from training.workspace import Workspace
+
+Made = TypeVar("Made")
 
 ROWS_AT_ONCE = 300_000
 """About so many rows are read at once."""
@@ -21,31 +25,41 @@ PAIRS = (View.MEMBER_PRODUCT, View.MEMBER_SUBCATEGORY)
 """The views of which a snapshot may keep those of few members only."""
 
 
-def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf) -> Iterator[tuple[str, Rows]]:
-    """Yield a task's name and its rows of some members, until every row of each task was there.
+def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf, use: Callable[[Rows], Made]) -> Iterator[Made]:
+    """Yield what `use` makes of some members' rows of a task, until it saw every row of each task.
 
-    The parts of a task come in the order of member_id, and each has all rows of its members. Tasks whose pairs the
-    snapshot does not keep of everybody share one passage through all members, which computes them.
+    Parts are read and used by threads side by side. Those of a task come in the order of member_id, and each has all
+    rows of its members. Tasks whose pairs the snapshot does not keep of everybody share one passage through all
+    members, which computes them.
     """
     folder = snapshot(workspace, as_of)
     few = folder.kept() is not None
     computed = [task for task in tasks if few and set(PAIRS) & set(task.views)]
     for task in tasks:
         if task not in computed:
-            yield from ((task.name, rows) for rows in stored(folder, task))
-    if computed:
-        with (
-            TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
-            prepare(workspace.tables.at(as_of), Path(scratch)) as prepared,
-        ):
-            for part in stream_rows(prepared, computed):
-                yield from part.items()
+            yield from stored(folder, task, use)
+    if not computed:
+        return
+
+    def compute(span: Span) -> list[Made]:
+        with prepared.part(span) as part:
+            return [use(part.rows(task)) for task in computed]
+
+    with (
+        TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
+        prepare(workspace.tables.at(as_of), Path(scratch)) as prepared,
+    ):
+        for made in side_by_side(compute, prepared.spans()):
+            yield from made
 
 
-def stored(folder: SnapshotFolder, task: Task) -> Iterator[Rows]:
-    """Yield a task's rows that a snapshot keeps, some members at a time, in the order of member_id."""
-    for members in _members(folder, task):
-        yield read_rows(folder, task, members)
+def stored(folder: SnapshotFolder, task: Task, use: Callable[[Rows], Made]) -> Iterator[Made]:
+    """Yield what `use` makes of a task's rows that a snapshot keeps, some members at a time, in their order."""
+
+    def read(members: tuple[str, ...] | None) -> Made:
+        return use(read_rows(folder, task, members))
+
+    return side_by_side(read, _members(folder, task))
 
 
 def _members(folder: SnapshotFolder, task: Task) -> Iterator[tuple[str, ...] | None]:

@@ -73,7 +73,7 @@ def steps(members: int, days: int, seed: int, shop: Path) -> Iterator[Step]:
     yield Step("ingest", (*RECSYS, "ingest"))
     yield Step("features of the last day", (*RECSYS, "features", "--as-of", _end(shop, days)))
     yield Step("features of the days that teach", (*RECSYS, "features"))
-    for task in ("churn", "repurchase", "value", "new_product", "recommend"):
+    for task in ("churn", "repurchase", "value", "new_product", "recommend", "recommend_subcategory"):
         yield Step(f"train {task}", (*RECSYS, "train", task, "--promote"))
     yield Step("score and publish", (*RECSYS, "publish"))
     yield Step("online store", (*RECSYS, "materialize"))

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -13,12 +14,13 @@ from recsys.artifacts.bundle import ModelBundle, load_bundle, save_bundle
 from recsys.artifacts.publication_files import DISCOVERIES
 from recsys.core.config import Home
 from recsys.core.frames import TrainingSet
+from recsys.core.parallel import side_by_side
 from recsys.core.task import View
 from recsys.data.ingest import ingest
 from recsys.data.mapping import IngestConfig
 from recsys.data.simulator.write import Simulation, simulate
 from recsys.features.build import SnapshotFolder
-from recsys.features.prepared import prepare, stream_rows
+from recsys.features.prepared import Span, prepare
 from tests.benchmarks.scale_steps import Clock
 from training.examples import Examples, last_cutoffs, snapshot
 from training.listed import foremost
@@ -92,8 +94,8 @@ def score_members(root: Path, members: int, names: tuple[str, ...]) -> Mapping[s
         bundle = load_bundle(root / "bundles" / name)
         began = time.process_time()
         with TemporaryDirectory(dir=root) as made, ScoreFiles(Path(made), bundle.task, Whole()) as files:
-            for part in stored(folder, bundle.task):
-                files.add(scored(bundle, part))
+            for table in stored(folder, bundle.task, partial(scored, bundle)):
+                files.add(table)
             files.close()
         told[f"{name} CPU s"] = time.process_time() - began
     return {**told, **clock.spent()}
@@ -108,6 +110,11 @@ def recommend_members(root: Path, keep: int) -> Mapping[str, float]:
     assert isinstance(cut.part, partial)
     choose = partial(foremost, **{**cut.part.keywords, "keep": keep, "discoveries": DISCOVERIES})
     clock = Clock()
+
+    def compute(span: Span) -> pd.DataFrame:
+        with prepared.part(span) as part:
+            return scored(bundle, part.rows(bundle.task))
+
     with (
         TemporaryDirectory(dir=root) as scratch,
         TemporaryDirectory(dir=root) as made,
@@ -115,8 +122,8 @@ def recommend_members(root: Path, keep: int) -> Mapping[str, float]:
         ScoreFiles(Path(made), bundle.task, Foremost(choose)) as files,
     ):
         once = clock.spent()
-        for part in stream_rows(prepared, [bundle.task]):
-            files.add(scored(bundle, part[bundle.task.name]))
+        for table in side_by_side(compute, prepared.spans()):
+            files.add(table)
         told = files.close()
     return {
         "once CPU s": once["cpu"],

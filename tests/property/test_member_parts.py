@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.data.tables import Tables
 from recsys.features.build import (
@@ -19,7 +20,7 @@ from recsys.features.build import (
     write_views,
 )
 from recsys.features.candidates import CandidateConfig, LevelConfig
-from recsys.features.prepared import Portions, Span, prepare, stream_rows
+from recsys.features.prepared import Portions, Prepared, Span, prepare
 from tests.shop import make_frames, make_shop, store
 from tests.tasks import RECOMMEND, REPURCHASE
 
@@ -48,12 +49,17 @@ def test_any_cut_of_the_members_gives_the_same_bytes(
     assert parts.manifest["rows"] == whole.manifest["rows"]
 
 
+def rows_of(prepared: Prepared, span: Span, task: Task) -> Rows:
+    with prepared.part(span) as part:
+        return part.rows(task)
+
+
 @pytest.mark.parametrize("task", [RECOMMEND, REPURCHASE], ids=lambda task: task.name)
-def test_streamed_rows_are_those_of_the_stored_snapshot(
+def test_rows_of_parts_are_those_of_the_stored_snapshot(
     tables: Tables, whole: SnapshotFolder, tmp_path: Path, task: Task
 ) -> None:
     with prepare(tables.at(tables.end), tmp_path, FEW) as prepared:
-        parts = [rows[task.name] for rows in stream_rows(prepared, [task], 5)]
+        parts = [rows_of(prepared, span, task) for span in prepared.spans(5)]
     stored = read_rows(whole, task)
     assert len(parts) == 2
     for streamed, kept in (("keys", stored.keys), ("values", stored.values)):

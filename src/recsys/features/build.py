@@ -1,9 +1,7 @@
 """Feature snapshots: one sealed folder for each as_of, computed once and never changed."""
 
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +17,7 @@ import pyarrow as pa
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import read_manifest, restore, text_digest, write_folder
 from recsys.core.frames import Rows
+from recsys.core.parallel import side_by_side
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
@@ -35,8 +34,6 @@ FACTORS = "factors.npz"
 KEPT = "kept.parquet"
 OF_MEMBERS = (View.MEMBER, View.MEMBER_CATEGORY)
 OF_PAIRS = (View.MEMBER_SUBCATEGORY, View.MEMBER_PRODUCT)
-PARTS = 2
-"""Parts that are computed side by side; one more waits to be written."""
 
 VISIBILITY = ("engine.py", "schema.py", "snapshot.py")
 ENGINES = ("duckdb", "implicit", "scipy")
@@ -229,29 +226,14 @@ def _folder(root: Path, as_of: AsOf) -> Path:
 
 
 def _write_members(prepared: Prepared, folder: Path, views: Sequence[View], spans: Sequence[Span]) -> dict[View, int]:
-    with ExitStack() as files:
-        writers = {view: files.enter_context(ViewWriter(folder / f"{view}.parquet", view)) for view in views}
-        for tables in _side_by_side(prepared, views, spans):
-            for view, writer in writers.items():
-                for table in tables[view]:
-                    writer.add(table)
-    return {view: writer.rows for view, writer in writers.items()}
-
-
-def _side_by_side(
-    prepared: Prepared, views: Sequence[View], spans: Sequence[Span]
-) -> "Iterator[dict[View, list[pa.Table]]]":
-    """Compute parts, as many at once as `PARTS`, and give them in their order."""
-
     def computed(span: Span) -> "dict[View, list[pa.Table]]":
         with prepared.part(span) as part:
             return {view: list(part.tables(view)) for view in views}
 
-    with ThreadPoolExecutor(PARTS) as threads:
-        waiting: deque[Future[dict[View, list[pa.Table]]]] = deque()
-        for span in spans:
-            waiting.append(threads.submit(computed, span))
-            if len(waiting) > PARTS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    with ExitStack() as files:
+        writers = {view: files.enter_context(ViewWriter(folder / f"{view}.parquet", view)) for view in views}
+        for tables in side_by_side(computed, spans):
+            for view, writer in writers.items():
+                for table in tables[view]:
+                    writer.add(table)
+    return {view: writer.rows for view, writer in writers.items()}

@@ -4,7 +4,7 @@ The facts of all members lie in a database on disk, ordered by member, so that a
 feature is the same whatever part it is computed in.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -235,15 +235,6 @@ def prepare(
         learnt = {level: learn_candidates(connection, everybody, level, config) for level in LEVELS}
         everybody.close()
         yield Prepared(snapshot, config, members, items, learnt, connection)
-
-
-def stream_rows(
-    prepared: Prepared, tasks: Sequence[Task], members_at_once: int = PORTIONS.pairs
-) -> Iterator[dict[str, Rows]]:
-    """Read the rows of tasks, by their names, for some members at a time, in the order of member_id."""
-    for span in prepared.spans(members_at_once):
-        with prepared.part(span) as part:
-            yield {task.name: part.rows(task) for task in tasks}
 
 
 def learn_candidates(
