@@ -9,12 +9,12 @@ from scipy.sparse import csr_matrix
 
 from recsys.core.config import Settings
 from recsys.features.mixing import Block, Parts, parts_of, turned
-from recsys.features.places import held
+from recsys.features.places import held, places_in
 from recsys.features.visits import Codes, Visits
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
-MULTIPLIED_AT_ONCE = 128
+MULTIPLIED_AT_ONCE = 32
 
 
 class TifuConfig(Settings):
@@ -53,7 +53,8 @@ class Pool:
 
     members: (p,) codes. norms: (p,) squared lengths of the vectors; sizes: (p,) items ever bought.
     vectors, buyers: (m, p) of TIFU-KNN; ones where ever bought.
-    frequency, popularity: (m, p) the vectors again, and the shares of the latest baskets, to be mixed.
+    frequency: (p, m) the vectors again, in single precision. popularity: (m, p) the shares of the latest baskets, to be
+        mixed.
     """
 
     members: Codes
@@ -61,7 +62,7 @@ class Pool:
     sizes: Matrix
     vectors: csr_matrix
     buyers: csr_matrix
-    frequency: Parts
+    frequency: csr_matrix
     popularity: Parts
 
 
@@ -73,7 +74,7 @@ def pool_of(members: Codes, visits: Visits, tifu: TifuConfig, upcf: UpcfConfig) 
     by_item, popularity = vectors.T.tocsr(), recent_popularity(visits, upcf).T.tocsr()
     popularity.eliminate_zeros()
     buyers = bought.T.tocsr().astype(np.float32)
-    return Pool(members, norms, sizes, by_item, buyers, parts_of(by_item), parts_of(popularity))
+    return Pool(members, norms, sizes, by_item, buyers, vectors.astype(np.float32), parts_of(popularity))
 
 
 def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
@@ -92,21 +93,24 @@ def frequency_vectors(visits: Visits, config: TifuConfig) -> csr_matrix:
     return visits.matrix(weights)
 
 
-def neighbour_weights(own: csr_matrix, members: Codes, pool: Pool, config: TifuConfig) -> Block:
-    """(p, n) weights whose mix of frequencies is the mean of the vectors nearest to each own (n, items) one.
+def neighbour_weights(own: csr_matrix, members: Codes, pool: Pool, config: TifuConfig) -> csr_matrix:
+    """(n, p) weights whose mix of frequencies is the mean of the vectors nearest to each own (n, items) one.
 
     Nearest by Euclid, the member's own left out.
     Source: as `frequency_vectors`, section 4.2; the prediction is alpha * own + (1 - alpha) * that mean.
     """
-    norms = np.asarray(own.multiply(own).sum(axis=1)).ravel()
-    nearness = 2 * _products(own, pool.vectors) - norms[:, None] - pool.norms[None, :]
-    nearness[members[:, None] == pool.members[None, :]] = -np.inf
+    nearness = _products(own, pool.vectors)
+    nearness *= 2
+    nearness -= np.asarray(own.multiply(own).sum(axis=1))
+    nearness -= pool.norms
+    nearness[_selves(members, pool)] = -np.inf
     count = min(config.neighbours, len(pool.members))
-    nearest = np.argpartition(nearness, len(pool.members) - count, axis=1)[:, len(pool.members) - count :]
-    weights = np.zeros_like(nearness)
-    np.put_along_axis(weights, nearest, 1.0, axis=1)
-    weights[np.isneginf(nearness)] = 0
-    return turned(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1))
+    first = len(pool.members) - count
+    nearest = np.sort(np.argpartition(nearness, first, axis=1)[:, first:], axis=1)
+    others = ~np.isneginf(np.take_along_axis(nearness, nearest, axis=1))
+    lengths = others.sum(axis=1)
+    weights = np.repeat(1 / np.maximum(lengths, 1), lengths).astype(np.float32)
+    return csr_matrix((weights, nearest[others], np.append(0, np.cumsum(lengths))), shape=nearness.shape)
 
 
 def recent_popularity(visits: Visits, config: UpcfConfig) -> csr_matrix:
@@ -128,13 +132,22 @@ def alike_weights(bought: csr_matrix, members: Codes, pool: Pool, config: UpcfCo
     own popularity, divided alike: UP-CF@r.
     Source: as `recent_popularity`.
     """
-    common = _products(bought.astype(np.float32), pool.buyers).astype(np.float64)
+    common = _products(bought.astype(np.float32), pool.buyers)
     sizes = np.asarray(bought.sum(axis=1)).ravel()
-    norm = sizes[:, None] ** config.asymmetry * pool.sizes[None, :] ** (1 - config.asymmetry)
-    weights = np.divide(common, norm, out=np.zeros_like(common), where=norm > 0) ** config.locality
-    weights[members[:, None] == pool.members[None, :]] = 0
+    weights = np.multiply.outer(sizes**config.asymmetry, pool.sizes ** (1 - config.asymmetry))
+    np.divide(common, weights, out=weights, where=weights > 0)
+    weights **= config.locality
+    weights[_selves(members, pool)] = 0
     whole = 1 + weights.sum(axis=1)
-    return turned(weights / whole[:, None]), whole
+    weights /= whole[:, None]
+    return turned(weights), whole
+
+
+def _selves(members: Codes, pool: Pool) -> tuple[Codes, Codes]:
+    """(s,) rows and columns at which members meet themselves in the pool."""
+    places = places_in(pool.members, members)
+    rows = np.flatnonzero(places >= 0)
+    return rows, places[rows]
 
 
 def _products(own: csr_matrix, pool: csr_matrix) -> "np.ndarray":

@@ -161,7 +161,7 @@ class _Block:
     vectors: csr_matrix
     recent: csr_matrix
     whole: "np.ndarray"
-    tifu: Mix
+    tifu: Opinion
     upcf: Mix
     opinions: tuple[Opinion, ...]
 
@@ -193,7 +193,7 @@ def _score_block(
     block = _block(learnt, members, visits, tastes, quotas)
     pairs = _pairs(learnt, block, named, quotas)
     places, alpha = pairs.places, learnt.tifu.alpha
-    near = block.tifu.cells(places)
+    near = block.tifu.cells(places).astype(np.float32)
     tifu = np.float32(1 - alpha) * near + alpha * pairs.of_own(block.vectors)
     upcf = block.upcf.cells(places) + pairs.of_own(block.recent) / block.whole[places.rows]
     scores = {Source.TIFU: tifu.astype(np.float32), Source.UPCF: upcf.astype(np.float32)}
@@ -236,7 +236,7 @@ def _block(learnt: Learnt, members: Codes, visits: Visits, tastes: Tastes, quota
         vectors,
         recent_popularity(visits, learnt.upcf),
         whole,
-        Mix.of(pool.frequency, near, had.columns),
+        Opinion(Source.TIFU, (near @ pool.frequency).toarray(), np.arange(own.shape[1]), 0.0),
         Mix.of(pool.popularity, alike, had.columns),
         (
             *factorised(learnt.collaborative, tastes, _als(learnt, members), factors),
@@ -265,7 +265,7 @@ def _pairs(learnt: Learnt, block: _Block, named: Named, quotas: Mapping[Source, 
     """Gather what the members bought, what is named from outside, and all that a source may name."""
     found = (
         block.had,
-        *block.tifu.highest(block.had, quotas[Source.TIFU].reach),
+        block.tifu.highest(block.own, quotas[Source.TIFU].reach),
         *block.upcf.highest(block.had, quotas[Source.UPCF].reach),
         *(opinion.highest(block.own, quotas[opinion.source].reach) for opinion in block.opinions),
     )
