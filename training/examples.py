@@ -37,7 +37,10 @@ class Examples:
 
         What it would teach is remembered, as the day of a test teaches the model that is put to use.
         """
-        drawn = self._drawn(as_of, self._workspace.project.training.test_rows)
+        settings = self._workspace.project.training
+        members, rows = read_members(self._snapshot(as_of), self.task)
+        of_members = rows * settings.test_members // max(1, len(members))
+        drawn = draw(members, rows, min(settings.test_rows, of_members), as_of)
         tested = self._labelled(self._rows(as_of, drawn))
         if as_of not in self._teaching and drawn is None:
             self._teaching[as_of] = self._thinned(tested)

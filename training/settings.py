@@ -32,7 +32,8 @@ class TrainingSettings(Settings):
     max_rows: rows of a training cutoff, about; where there are more, members are drawn. A model tells what share of the
         members taught it, as `taught_by`.
     list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
-    test_rows: rows of a test cutoff, about; where there are more, members are drawn.
+    test_rows, test_members: rows and members of a test cutoff, about; where there are more of either, members are drawn:
+        more would narrow no interval worth the resampling.
     kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn: models
         that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
         are of everybody in any case.
@@ -48,6 +49,7 @@ class TrainingSettings(Settings):
     max_rows: int = Field(default=80_000, ge=1)
     list_rows: int = Field(default=200_000, ge=1)
     test_rows: int = Field(default=1_000_000, ge=1)
+    test_members: int = Field(default=100_000, ge=1)
     kept_members: int | None = Field(default=None, ge=1)
     keep: int = Field(default=100, ge=1)
     launch_share: float = Field(default=0.1, gt=0, le=1)

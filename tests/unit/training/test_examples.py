@@ -46,11 +46,13 @@ def test_a_cutoff_that_teaches_keeps_all_rows_of_the_members_drawn(workspace: Wo
     pd.testing.assert_frame_equal(Examples(other, task).teaching(day).rows.keys, whole)
 
 
-def test_a_cutoff_with_many_rows_is_tested_on_the_members_drawn(workspace: Workspace) -> None:
+@pytest.mark.parametrize("limit", ["test_rows", "test_members"])
+def test_of_many_rows_or_members_a_cutoff_is_tested_on_those_drawn(workspace: Workspace, limit: str) -> None:
     task = workspace.recipe("repurchase").task
     day = workspace.tables.end.plus(days=-56)
     whole = Examples(workspace, task).test(day).rows.keys
-    few = TrainingSettings(test_rows=len(whole) // 2, max_rows=60)
+    most = len(whole) if limit == "test_rows" else whole["member_id"].nunique()
+    few = TrainingSettings.model_validate({limit: most // 2, "max_rows": 60})
     thinned = replace(workspace, project=Project(training=few))
     tested = Examples(thinned, task).test(day).rows.keys
     assert 0 < len(tested) < len(whole)
