@@ -32,7 +32,7 @@ class TrainingSettings(Settings):
     max_rows: rows of a training cutoff, about; where there are more, members are drawn. A model tells what share of the
         members taught it, as `taught_by`.
     list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
-    test_rows, test_members: rows and members of a test cutoff, about; where there are more of either, members are drawn:
+    test_rows, test_members: rows and members of a test cutoff, about; where there are more of either, some are drawn:
         more would narrow no interval worth the resampling.
     kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn: models
         that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
