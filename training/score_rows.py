@@ -18,7 +18,7 @@ from training.workspace import Workspace
 
 Made = TypeVar("Made")
 
-ROWS_AT_ONCE = 300_000
+ROWS_AT_ONCE = 125_000
 """About so many rows are read at once."""
 
 PAIRS = (View.MEMBER_PRODUCT, View.MEMBER_SUBCATEGORY)

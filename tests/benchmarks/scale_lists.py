@@ -1,8 +1,8 @@
 """Recommendations of a large shop: what is done once for all, and what some of its members take.
 
-    python -m tests.benchmarks.scale_lists --home DIR [--parts 60]
+    python -m tests.benchmarks.scale_lists --home DIR [--parts 30]
 
-The home holds tables and a champion of recommend. Parts of a thousand members, spread evenly over all, are offered
+The home holds tables and a champion of recommend. Parts of two thousand members, spread evenly over all, are offered
 candidates, scored and cut to lists as `recsys score` does it, two side by side; what all members would take is told.
 """
 
@@ -70,7 +70,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--parts", type=int, default=60)
+    parser.add_argument("--parts", type=int, default=30)
     given = parser.parse_args()
     sys.stdout.write("\n".join((machine(), "", *measure(Home(given.home), given.parts), "")))
 

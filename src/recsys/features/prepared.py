@@ -66,7 +66,7 @@ class Portions:
 
     facts: int = 20_000
     plain: int = 5_000
-    pairs: int = 1_000
+    pairs: int = 2_000
 
 
 PORTIONS = Portions()

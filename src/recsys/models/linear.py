@@ -85,8 +85,8 @@ def fit_linear(
 
 
 def _squeezed(matrix: Matrix) -> Floats:
-    wide = matrix.astype(np.float64)
-    return np.asarray(np.sign(wide) * np.log1p(np.abs(wide)))
+    size = np.abs(matrix, dtype=np.float64)
+    return np.copysign(np.log1p(size, out=size), matrix)
 
 
 def _moments(squeezed: Floats, weight: Floats) -> tuple[Floats, Floats]:
