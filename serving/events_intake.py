@@ -155,7 +155,7 @@ class EventIntake:
         self._refuse()
 
     def _write(self, journal: "Journal", follow_every: float) -> None:
-        behind = True
+        behind = self._follow(journal)
         while True:
             group = self._next(0.0 if behind else follow_every)
             if group:
@@ -163,8 +163,13 @@ class EventIntake:
             elif self._stopping:
                 return
             else:
-                behind = journal.follow(self._zone())
-                self._down = False
+                behind = self._follow(journal)
+
+    def _follow(self, journal: "Journal") -> bool:
+        """Bring the live store up to the log; only what follows on what it has is laid over it at once."""
+        behind = journal.follow(self._zone())
+        self._down = False
+        return behind
 
     def _next(self, within: float) -> list[_Waiting]:
         """Return what has arrived, waiting for it when there is nothing."""

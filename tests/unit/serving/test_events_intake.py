@@ -87,6 +87,23 @@ def test_one_commit_serves_all_that_wait_and_each_is_told_its_own(home: Home, mo
     assert len(LiveReader(home.live).doings("m", None, NOW).viewed) == 4
 
 
+def test_what_waits_before_it_starts_is_in_the_live_store_though_it_stops_at_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "record", slow(0.2))
+    intake = EventIntake(home, lambda: "UTC", Tallied())
+
+    async def ask() -> int:
+        waiting = asyncio.ensure_future(intake.record([view("a")]))
+        await asyncio.sleep(0)
+        intake.start()
+        await asyncio.to_thread(intake.stop)
+        return await waiting
+
+    assert asyncio.run(ask()) == 1
+    assert len(LiveReader(home.live).doings("m", None, NOW).viewed) == 1
+
+
 def test_stock_and_events_share_a_commit(home: Home) -> None:
     async def ask(intake: EventIntake) -> list[int]:
         return list(
