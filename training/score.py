@@ -88,7 +88,7 @@ def score(workspace: Workspace, models: Mapping[str, Registered], as_of: AsOf, a
         return targets
     bundles = {name: load_bundle(workspace.tracking.folder(models[name]) / BUNDLE) for name in stale}
     with TemporaryDirectory(dir=workspace.home.root, prefix=".scores-") as aside:
-        told = _write(workspace, bundles, as_of, Path(aside), advance)
+        told = _write(workspace, bundles, features, Path(aside), advance)
         for name, manifest in told.items():
             write_folder(targets[name], partial(_moved, Path(aside) / name, {**made_of[name], **manifest}))
     return targets
@@ -120,7 +120,7 @@ def cut_of(workspace: Workspace, task: Task, as_of: AsOf) -> Cut:
 
 
 def _write(
-    workspace: Workspace, bundles: Mapping[str, ModelBundle], as_of: AsOf, aside: Path, advance: Advance
+    workspace: Workspace, bundles: Mapping[str, ModelBundle], features: SnapshotFolder, aside: Path, advance: Advance
 ) -> dict[str, dict[str, Any]]:
     """Write the files of models into folders beside each other; return what their manifests shall say."""
     files: dict[str, ScoreFiles] = {}
@@ -128,9 +128,9 @@ def _write(
     with ExitStack() as stack:
         for name, bundle in bundles.items():
             (aside / name).mkdir()
-            cut = cut_of(workspace, bundle.task, as_of)
+            cut = cut_of(workspace, bundle.task, features.as_of)
             files[name] = stack.enter_context(ScoreFiles(aside / name, bundle.task, cut))
-        for name, table in _tables(workspace, bundles, as_of, aside):
+        for name, table in _tables(workspace, bundles, features, aside):
             if name not in begun:
                 begun.add(name)
                 advance(name)
@@ -139,22 +139,21 @@ def _write(
 
 
 def _tables(
-    workspace: Workspace, bundles: Mapping[str, ModelBundle], as_of: AsOf, scratch: Path
+    workspace: Workspace, bundles: Mapping[str, ModelBundle], features: SnapshotFolder, scratch: Path
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Score the rows of models; the tables of each come in the order of member_id, with all rows of their members."""
     if workspace.spark is not None:
         from training.spark_score import score_parts
 
-        folder = snapshot(workspace, as_of)
         for name, bundle in bundles.items():
-            yield from ((name, table) for table in score_parts(workspace.spark, folder, bundle, scratch))
+            yield from ((name, table) for table in score_parts(workspace.spark, features, bundle, scratch))
         return
 
     def by_all(rows: Rows) -> list[tuple[str, pd.DataFrame]]:
         return [(name, scored(bundle, rows)) for name, bundle in bundles.items() if bundle.task == rows.task]
 
     tasks = {bundle.task.name: bundle.task for bundle in bundles.values()}
-    for tables in stream(workspace, tuple(tasks.values()), as_of, by_all):
+    for tables in stream(workspace, features, tuple(tasks.values()), by_all):
         yield from tables
 
 

@@ -10,10 +10,8 @@ import pyarrow.parquet as pq
 from recsys.core.frames import Rows
 from recsys.core.parallel import side_by_side
 from recsys.core.task import Task, View
-from recsys.core.time import AsOf
-from recsys.features.build import SnapshotFolder, read_rows
+from recsys.features.build import OF_PAIRS, SnapshotFolder, read_rows
 from recsys.features.prepared import Span, prepare
-from training.examples import snapshot
 from training.workspace import Workspace
 
 Made = TypeVar("Made")
@@ -21,20 +19,18 @@ Made = TypeVar("Made")
 ROWS_AT_ONCE = 125_000
 """About so many rows are read at once."""
 
-PAIRS = (View.MEMBER_PRODUCT, View.MEMBER_SUBCATEGORY)
-"""The views of which a snapshot may keep those of few members only."""
 
-
-def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf, use: Callable[[Rows], Made]) -> Iterator[Made]:
+def stream(
+    workspace: Workspace, folder: SnapshotFolder, tasks: Sequence[Task], use: Callable[[Rows], Made]
+) -> Iterator[Made]:
     """Yield what `use` makes of some members' rows of a task, until it saw every row of each task.
 
     Parts are read and used by threads side by side. Those of a task come in the order of member_id, and each has all
     rows of its members. Tasks whose pairs the snapshot does not keep of everybody share one passage through all
     members, which computes them.
     """
-    folder = snapshot(workspace, as_of)
     few = folder.kept() is not None
-    computed = [task for task in tasks if few and set(PAIRS) & set(task.views)]
+    computed = [task for task in tasks if few and set(OF_PAIRS) & set(task.views)]
     for task in tasks:
         if task not in computed:
             yield from stored(folder, task, use)
@@ -47,7 +43,7 @@ def stream(workspace: Workspace, tasks: Sequence[Task], as_of: AsOf, use: Callab
 
     with (
         TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
-        prepare(workspace.tables.at(as_of), Path(scratch)) as prepared,
+        prepare(workspace.tables.at(folder.as_of), Path(scratch)) as prepared,
     ):
         for made in side_by_side(compute, prepared.spans()):
             yield from made
