@@ -9,19 +9,13 @@ candidates, scored and cut to lists as `recsys score` does it, two side by side;
 import argparse
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import pandas as pd
 
 from recsys.artifacts.bundle import load_bundle
 from recsys.core.config import Home
-from recsys.core.parallel import side_by_side
-from recsys.features.prepared import Span, prepare
 from tests.benchmarks.machine import machine
-from tests.benchmarks.scale_steps import Clock
+from tests.benchmarks.scale_scoring import list_members
 from training.measure import peak_megabytes
-from training.score import BUNDLE, RECOMMEND, cut_of, scored
-from training.score_files import Foremost, ScoreFiles
+from training.score import BUNDLE, RECOMMEND
 from training.screen import Screen
 from training.settings import Project, TrainingSettings
 from training.workspace import Workspace
@@ -32,35 +26,14 @@ KEEP = 200
 def measure(home: Home, parts: int) -> list[str]:
     """Offer, score and cut; return what it took as lines."""
     shop = Workspace(home, Project(training=TrainingSettings(keep=KEEP)), Screen())
-    as_of = shop.tables.end
     bundle = load_bundle(shop.tracking.folder(shop.tracking.champion(RECOMMEND)) / BUNDLE)
-    cut = cut_of(shop, bundle.task, as_of)
-    assert isinstance(cut, Foremost)
-    clock = Clock()
-    with (
-        TemporaryDirectory(dir=home.root) as scratch,
-        TemporaryDirectory(dir=home.root) as made,
-        prepare(shop.tables.at(as_of), Path(scratch)) as prepared,
-        ScoreFiles(Path(made), bundle.task, cut) as files,
-    ):
-        once, clock = clock.spent(), Clock()
-
-        def compute(span: Span) -> pd.DataFrame:
-            with prepared.part(span) as part:
-                return scored(bundle, part.rows(bundle.task))
-
-        spans = prepared.spans()
-        chosen = spans[:: max(1, len(spans) // parts)]
-        for table in side_by_side(compute, chosen):
-            files.add(table)
-        told, spent = files.close(), clock.spent()
-    members = len(prepared.members)
-    some = sum(span.last - span.first + 1 for span in chosen)
-    whole = {name: once[name] + spent[name] * members / some for name in spent}
+    told = list_members(shop, bundle, parts)
+    spent = told.spent
+    whole = {name: told.once[name] + spent[name] * told.members / told.chosen for name in spent}
     return [
-        f"once for all: {once['seconds']:.0f} s, {once['cpu']:.0f} processor s",
-        f"{some:,} of {members:,} members: {told['rows']:,} pairs, of which {told['kept']:,} are kept",
-        f"of these: {spent['seconds']:.1f} s, {spent['cpu'] / some * 1e3:.2f} processor ms a member",
+        f"once for all: {told.once['seconds']:.0f} s, {told.once['cpu']:.0f} processor s",
+        f"{told.chosen:,} of {told.members:,} members: {told.rows:,} pairs, of which {told.kept:,} are kept",
+        f"of these: {spent['seconds']:.1f} s, {spent['cpu'] / told.chosen * 1e3:.2f} processor ms a member",
         f"all members at that rate: {whole['seconds'] / 60:.1f} minutes, {whole['cpu'] / 60:.1f} of processors",
         f"peak: {peak_megabytes():,.0f} MB",
     ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.artifacts.bundle import ModelBundle, load_bundle, save_bundle
-from recsys.artifacts.publication_files import DISCOVERIES
 from recsys.core.config import Home
 from recsys.core.frames import TrainingSet
 from recsys.core.parallel import side_by_side
@@ -23,9 +23,8 @@ from recsys.features.build import SnapshotFolder
 from recsys.features.prepared import Span, prepare
 from tests.benchmarks.scale_steps import Clock
 from training.examples import Examples, last_cutoffs, snapshot
-from training.listed import foremost
 from training.score import cut_of, scored
-from training.score_files import Foremost, ScoreFiles, Whole
+from training.score_files import ScoreFiles, Whole
 from training.score_rows import stored
 from training.screen import Screen
 from training.settings import Project, TrainingSettings
@@ -37,9 +36,10 @@ COPIED = (View.MEMBER, View.MEMBER_CATEGORY)
 """What churn and repurchase are scored from that tells of members."""
 
 
-def workspace(root: Path) -> Workspace:
+def workspace(root: Path, keep: int = TrainingSettings().keep) -> Workspace:
     """Return the shop's workspace; two thousand members teach which candidates are bought."""
-    return Workspace(Home(root / "home"), Project(training=TrainingSettings(trains=1, kept_members=2_000)), Screen())
+    training = TrainingSettings(trains=1, kept_members=2_000, keep=keep)
+    return Workspace(Home(root / "home"), Project(training=training), Screen())
 
 
 def make_models(root: Path, members: int) -> Mapping[str, float]:
@@ -101,37 +101,51 @@ def score_members(root: Path, members: int, names: tuple[str, ...]) -> Mapping[s
     return {**told, **clock.spent()}
 
 
-def recommend_members(root: Path, keep: int) -> Mapping[str, float]:
-    """Offer every member of the shop candidates, score them, keep the best; tells apart what is done once for all."""
-    shop = workspace(root)
-    as_of, bundle = shop.tables.end, load_bundle(root / "bundles" / "recommend")
+@dataclass(frozen=True)
+class Listed:
+    """What lists took: once for all, and for the members that were chosen; see `Clock.spent`.
+
+    members: of the shop; chosen: those listed. rows: their pairs; kept: those of their lists.
+    """
+
+    once: Mapping[str, float]
+    spent: Mapping[str, float]
+    members: int
+    chosen: int
+    rows: int
+    kept: int
+
+
+def list_members(shop: Workspace, bundle: ModelBundle, parts: int | None = None) -> Listed:
+    """Offer members candidates, score them and keep the best, as `recsys score` does; parts: of members, None = all."""
+    as_of, clock = shop.tables.end, Clock()
     cut = cut_of(shop, bundle.task, as_of)
-    assert isinstance(cut, Foremost)
-    assert isinstance(cut.part, partial)
-    choose = partial(foremost, **{**cut.part.keywords, "keep": keep, "discoveries": DISCOVERIES})
-    clock = Clock()
-
-    def compute(span: Span) -> pd.DataFrame:
-        with prepared.part(span) as part:
-            return scored(bundle, part.rows(bundle.task))
-
     with (
-        TemporaryDirectory(dir=root) as scratch,
-        TemporaryDirectory(dir=root) as made,
+        TemporaryDirectory(dir=shop.home.root) as scratch,
+        TemporaryDirectory(dir=shop.home.root) as made,
         prepare(shop.tables.at(as_of), Path(scratch)) as prepared,
-        ScoreFiles(Path(made), bundle.task, Foremost(choose)) as files,
+        ScoreFiles(Path(made), bundle.task, cut) as files,
     ):
-        once = clock.spent()
-        for table in side_by_side(compute, prepared.spans()):
+        once, clock = clock.spent(), Clock()
+
+        def compute(span: Span) -> pd.DataFrame:
+            with prepared.part(span) as part:
+                return scored(bundle, part.rows(bundle.task))
+
+        spans = prepared.spans()
+        chosen = spans if parts is None else spans[:: max(1, len(spans) // parts)]
+        for table in side_by_side(compute, chosen):
             files.add(table)
         told = files.close()
-    return {
-        "once CPU s": once["cpu"],
-        "members": len(prepared.members),
-        "rows": told["rows"],
-        "kept": told["kept"],
-        **clock.spent(),
-    }
+        some = sum(span.last - span.first + 1 for span in chosen)
+        return Listed(once, clock.spent(), len(prepared.members), some, told["rows"], told["kept"])
+
+
+def recommend_members(root: Path, keep: int) -> Mapping[str, float]:
+    """List every member of the shop; tells apart what is done once for all."""
+    told = list_members(workspace(root, keep), load_bundle(root / "bundles" / "recommend"))
+    whole = {name: told.once[name] + told.spent[name] for name in told.spent}
+    return {"once CPU s": told.once["cpu"], "members": told.members, "rows": told.rows, "kept": told.kept, **whole}
 
 
 def _copied(root: Path, members: int) -> Path:
