@@ -1,6 +1,9 @@
 from datetime import timedelta
+from typing import Any
 
 from feast import FeatureView, Field, FileSource
+from feast.data_source import DataSource
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
 from feast.repo_config import RepoConfig
 from feast.types import Float64, String
 
@@ -25,18 +28,32 @@ class SnapshotSource(FileSource):
         """Accept: Feast would look for a file that is named like the glob."""
 
 
-def feature_views(home: Home) -> dict[View, FeatureView]:
-    """Build every view from the feature catalogue, over the snapshots of a home."""
-    return {view: _feature_view(view, home) for view in View}
+class SparkSnapshotSource(SparkSource):
+    """The same files, as a cluster reads them."""
+
+    def validate(self, config: RepoConfig) -> None:
+        """Accept: Feast would start a cluster to look at them."""
 
 
-def _feature_view(view: View, home: Home) -> FeatureView:
-    source = SnapshotSource(
-        name=f"{view}_snapshots",
-        path=str(home.snapshots / "as_of=????-??-??" / f"{view}.parquet"),
-        timestamp_field="event_timestamp",
-        created_timestamp_column="created_timestamp",
-    )
+def feature_views(home: Home, *, on_spark: bool) -> dict[View, FeatureView]:
+    """Build every view from the feature catalogue, over the snapshots of a home.
+
+    on_spark: whether Feast reads them through Spark.
+    """
+    return {view: _feature_view(view, _source(view, home, on_spark=on_spark)) for view in View}
+
+
+def _source(view: View, home: Home, *, on_spark: bool) -> DataSource:
+    told: dict[str, Any] = {
+        "name": f"{view}_snapshots",
+        "path": str(home.snapshots / "as_of=????-??-??" / f"{view}.parquet"),
+        "timestamp_field": "event_timestamp",
+        "created_timestamp_column": "created_timestamp",
+    }
+    return SparkSnapshotSource(**told, file_format="parquet") if on_spark else SnapshotSource(**told)
+
+
+def _feature_view(view: View, source: DataSource) -> FeatureView:
     return FeatureView(
         name=view.value,
         entities=[ENTITIES[key] for key in view.keys],

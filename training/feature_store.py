@@ -130,11 +130,17 @@ def _feast() -> Iterator[Any]:
 
 
 def _disconnect(store: "FeatureStore") -> None:
-    """Close the connections of a registry in a database, which Feast leaves open."""
+    """Close what Feast leaves open: the connections of a registry in a database, and the session on a cluster."""
     for name in ("write_engine", "read_engine"):
         engine = getattr(store.registry, name, None)
         if engine is not None:
             engine.dispose()
+    if store.config.offline_store.type == "spark":
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.getActiveSession()
+        if session is not None:
+            session.stop()
 
 
 def _repository() -> Path:

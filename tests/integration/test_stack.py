@@ -22,10 +22,11 @@ from recsys.artifacts.publication import Publication
 from recsys.core.config import Home
 from recsys.core.task import View
 from recsys.data.tables import Tables
-from recsys.features.build import SnapshotFolder
+from recsys.features.build import SnapshotFolder, read_rows
 from recsys.models.catalog import CATALOG
 from recsys.models.spaces import flat
 from recsys.store.online import row_reader
+from tests.feast_join import historical_rows
 from tests.postgres import empty_database
 from tests.redis_server import RedisServer
 from tests.serving_process import Running, free_port, running, serve_command, serving
@@ -95,6 +96,7 @@ def stack(
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
             "FEAST_FS_YAML_FILE_PATH": str(ROOT / "deploy" / "feature_store.yaml"),
             "FEAST_REGISTRY_URL": urls["feast"],
+            "RECSYS_SPARK_MASTER": spark_master,
         }
         for name, value in told.items():
             patch.setenv(name, value)
@@ -182,6 +184,17 @@ def test_online_rows_in_redis_are_the_snapshots(stack: Stack) -> None:
     known = rows(stack.urls["feast"], "SELECT feature_view_name FROM feature_views")
     assert {row[0] for row in known} == set(View)
     assert not (stack.home.feast / "registry.db").exists()
+
+
+def test_feast_joins_on_spark_what_training_reads(stack: Stack) -> None:
+    task, as_of = CATALOG["repurchase"].task, stack.publication.as_of
+    direct = read_rows(SnapshotFolder.open(stack.home.snapshots, as_of), task)
+    joined = historical_rows(stack.home, task, as_of, direct.keys)
+    assert len(direct) > 100
+    numbers = [spec.name for spec in direct.specs if spec.kind == "number"]
+    texts = [spec.name for spec in direct.specs if spec.kind == "category"]
+    np.testing.assert_array_equal(joined.values[numbers].to_numpy(np.float32), direct.values[numbers].to_numpy())
+    assert joined.values[texts].equals(direct.values[texts])
 
 
 def test_the_service_recommends_and_shows_the_online_row(stack: Stack, client: httpx.Client) -> None:
