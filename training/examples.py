@@ -11,8 +11,9 @@ from recsys.core.task import Task
 from recsys.core.time import AsOf, Window
 from recsys.evaluation.backtest import Fold, final_cutoffs, plan
 from recsys.evaluation.metrics import LISTED
-from recsys.features.build import SnapshotFolder, build_snapshot, read_members, read_rows
+from recsys.features.build import SnapshotFolder, build_snapshot, read_activity, read_members, read_rows
 from recsys.features.candidates import CandidateConfig
+from recsys.features.layers import in_layers
 from recsys.labels.outcomes import label
 from recsys.labels.truth import bought
 from training.workspace import Workspace
@@ -22,8 +23,8 @@ class Examples:
     """The rows of one task at any cutoff, with their labels; each snapshot is computed once, each join done once.
 
     A cutoff that has more rows than the settings allow is thinned: members are drawn, other ones at every cutoff, and
-    kept with all their rows, so that shares and probabilities stay what they are. Of tasks with candidates they are
-    drawn from the members whose pairs the snapshot keeps.
+    kept with all their rows, so that shares and probabilities stay what they are. They are drawn in layers of activity;
+    those of lists evenly from the members whose pairs the snapshot keeps, who lie in such layers where they are few.
     """
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
@@ -40,7 +41,7 @@ class Examples:
         settings = self._workspace.project.training
         members, rows = read_members(self._snapshot(as_of), self.task)
         of_members = rows * settings.test_members // max(1, len(members))
-        drawn = draw(members, rows, min(settings.test_rows, of_members), as_of)
+        drawn = self._drawn(as_of, min(settings.test_rows, of_members))
         tested = self._labelled(self._rows(as_of, drawn))
         if as_of not in self._teaching and drawn is None:
             self._teaching[as_of] = self._thinned(tested)
@@ -88,7 +89,15 @@ class Examples:
         return settings.list_rows if self.task.name in LISTED else settings.max_rows
 
     def _drawn(self, as_of: AsOf, at_most: int) -> "np.ndarray | None":
-        return draw(*read_members(self._snapshot(as_of), self.task), at_most, as_of)
+        """(d,) members with about so many rows together, of those who have rows of the task; None = all of them."""
+        folder = self._snapshot(as_of)
+        members, rows = read_members(folder, self.task)
+        if rows <= at_most:
+            return None
+        if self.task.name in LISTED:
+            return members[np.random.default_rng(as_of.number).random(len(members)) < at_most / rows]
+        count = max(1, len(members) * at_most // rows)
+        return members[in_layers(read_activity(folder, members), count, as_of.number)]
 
     def _thinned(self, whole: Example) -> Example:
         drawn = self._drawn(whole.rows.as_of, self._at_most)
@@ -100,16 +109,6 @@ class Examples:
 
     def _labelled(self, rows: Rows) -> Example:
         return Example(rows, label(self._workspace.tables, rows, self._workspace.project.margins))
-
-
-def draw(members: "np.ndarray", rows: int, at_most: int, as_of: AsOf) -> "np.ndarray | None":
-    """(d,) of (n,) ordered members who have so many rows together, drawn for about `at_most`; None = all of them.
-
-    The seed of the draw comes from the day.
-    """
-    if rows <= at_most:
-        return None
-    return members[np.random.default_rng(as_of.number).random(len(members)) < at_most / rows]
 
 
 def snapshot(workspace: Workspace, as_of: AsOf) -> SnapshotFolder:

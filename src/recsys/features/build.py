@@ -197,6 +197,15 @@ def read_members(folder: SnapshotFolder, task: Task) -> "tuple[np.ndarray, int]"
     return members["member_id"].to_numpy(dtype=object), int(members["rows"].sum())
 
 
+def read_activity(folder: SnapshotFolder, members: "np.ndarray") -> "np.ndarray":
+    """Read on how many of the last 90 days each of (n,) members, who are all known, bought something."""
+    with duckdb.connect(":memory:") as connection:
+        connection.register("wanted", pa.table({"member_id": pa.array(members, pa.string())}))
+        known = f"wanted JOIN {folder.places[View.MEMBER]} USING (member_id)"
+        days = connection.sql(f"SELECT purchase_days_90d FROM {known} ORDER BY member_id").fetchnumpy()
+        return np.asarray(days["purchase_days_90d"])
+
+
 def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None = None) -> Rows:
     """Read a task's rows that a snapshot keeps, see `joined_rows`.
 

@@ -30,13 +30,14 @@ from recsys.features.expression import Relation
 from recsys.features.facts import ACTIVE_DAYS
 from recsys.features.hazard import hazards
 from recsys.features.joined import PLACE, joined_keys, joined_rows
+from recsys.features.layers import in_layers
 from recsys.features.level import LEVELS, PRODUCT, Level
 from recsys.features.scoring import Learnt, learn_level
 from recsys.features.stage import Stage, filled, lay_for_all
 from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
-MEMORY = "4GB"
+MEMORY = "1GB"
 """What the engine keeps in memory at most; what is more, it keeps on disk."""
 
 RAW = ("orders", "events", "contacts", "redemptions", "members")
@@ -164,18 +165,14 @@ class Prepared:
     def draw(self, count: int) -> Codes:
         """Draw about as many of the members who are offered candidates, ascending; all where there are no more.
 
-        The draw is of the day, so other members are drawn on other days; and in layers: members who buy often and
-        seldom are drawn in equal shares, as every so-manieth of all in the order of their latest purchase days is.
+        The draw is of the day, so other members are drawn on other days; and in layers of their latest purchase days.
         """
         active = self.learnt[PRODUCT].active
         if count >= len(active):
             return active
         with self.stage() as stage:
             code, days = numbers(stage, _ACTIVITY.format(first=self.snapshot.as_of.number - ACTIVE_DAYS))
-        rng = np.random.default_rng(self.snapshot.as_of.number)
-        order = np.lexsort((rng.random(len(code)), days))
-        places = ((np.arange(count) + rng.random()) * len(code) / count).astype(np.int64)
-        return np.sort(code[order[places]])
+        return code[in_layers(days, count, self.snapshot.as_of.number)]
 
     @contextmanager
     def part(self, span: Span) -> Iterator[Part]:

@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -61,6 +62,20 @@ def test_of_many_rows_or_members_a_cutoff_is_tested_on_those_drawn(workspace: Wo
     both, alone = Examples(thinned, task), Examples(workspace, task).teaching(day)
     both.test(day)
     pd.testing.assert_frame_equal(both.teaching(day).rows.keys, alone.rows.keys)
+
+
+def test_members_who_teach_and_test_are_drawn_in_layers_of_activity(workspace: Workspace) -> None:
+    task, day = workspace.recipe("churn").task, workspace.tables.end.plus(days=-56)
+    settings = TrainingSettings(max_rows=10, test_rows=10)
+    some = Examples(replace(workspace, project=Project(training=settings)), task)
+    whole = Examples(workspace, task).rows(day)
+    activity = np.sort(whole.values["purchase_days_90d"].to_numpy())
+    bounds = np.linspace(0, len(activity) - 1, 11)
+    low, high = activity[np.floor(bounds[:-1]).astype(int)], activity[np.ceil(bounds[1:]).astype(int)]
+    for drawn in (some.teaching(day), some.test(day)):
+        told = np.sort(drawn.rows.values["purchase_days_90d"].to_numpy())
+        assert len(told) == 10
+        assert ((low <= told) & (told <= high)).all()
 
 
 def test_candidates_are_those_of_the_members_kept(workspace: Workspace, tmp_path: Path) -> None:
