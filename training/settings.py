@@ -29,13 +29,13 @@ class TrainingSettings(Settings):
     trains: cutoffs a model is fitted on.
     tests: cutoffs that `recsys evaluate` tests on; `recsys train` tests on the last one.
     min_history: days of orders that must lie before the earliest cutoff.
-    max_rows: rows of a training cutoff, about; where there are more, members are drawn. A model tells what share of the
-        members taught it, as `taught_by`.
-    list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more.
+    max_rows: rows of a training cutoff, about; where there are more, members are drawn in layers of activity. A model
+        tells what share of the members taught it, as `taught_by`.
+    list_rows: the same for tasks that rank lists, of which each member has a hundred rows and more; drawn evenly.
     test_rows, test_members: rows and members of a test cutoff, about; where there are more of either, some are drawn:
         more would narrow no interval worth the resampling.
-    kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn: models
-        that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
+    kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn in
+        layers of activity: models that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
         are of everybody in any case.
     keep: recommendations published for each member.
     launch_share: of each launch, this share of the members scored is published, those most likely to buy it.

@@ -36,6 +36,7 @@ trains = 1
 tests = 1
 min_history = 56
 kept_members = {kept}
+keep = 200
 
 [tasks.repurchase]
 horizon = 28
