@@ -35,8 +35,8 @@ class TrainingSettings(Settings):
     test_rows, test_members: rows and members of a test cutoff, about; where there are more of either, some are drawn:
         more would narrow no interval worth the resampling.
     kept_members: members whose candidates a stored snapshot keeps, about; where there are more, they are drawn in
-        layers of activity: models that rank candidates learn and are tested on these. Null = all. Features of members, their categories and items
-        are of everybody in any case.
+        layers of activity: models that rank candidates learn and are tested on these. Null = all. Features of members,
+        their categories and items are of everybody in any case.
     keep: recommendations published for each member.
     launch_share: of each launch, this share of the members scored is published, those most likely to buy it.
     launch_least: but never fewer than so many.
