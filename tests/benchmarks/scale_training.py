@@ -10,6 +10,7 @@ members who taught, and the seconds of each fit.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.benchmarks.machine import machine
 from training.evaluate import run_backtest
 from training.examples import Examples, folds
 from training.screen import Screen
-from training.settings import Project, TrainingSettings
+from training.settings import Project, TaskSettings, TrainingSettings
 from training.workspace import Workspace
 
 EVERY = 1_000_000_000
@@ -71,15 +72,15 @@ class Drawn:
         )
 
 
-def compare(home: Path, name: str, rows: int, trains: int, kept: int | None) -> list[str]:
-    """Fit both ways, judge, and say what came of it."""
-    whole = workspace(home, EVERY, trains, kept)
+def compare(name: str, rows: int, project: Callable[[int], Workspace]) -> list[str]:
+    """Fit both ways, judge, and say what came of it. project: the workspace whose cutoffs teach about so many rows."""
+    whole = project(EVERY)
     recipe = whole.recipe(name)
     task = recipe.task
     limits = (limit for limit in OWN_LIMITS if limit in recipe.config.model_fields)
     full = Timed(whole.trainer(recipe, recipe.config.checked(dict.fromkeys(limits, EVERY))))
     sampled = Timed(whole.trainer(recipe))
-    drawn = Drawn(sampled, Examples(workspace(home, rows, trains, kept), task))
+    drawn = Drawn(sampled, Examples(project(rows), task))
     test = run_backtest(whole, Examples(whole, task), {task.name: drawn, "all": full}, folds(whole, task, 1))
     report = build_report(test, task.name)
     metric = report.metric
@@ -98,14 +99,6 @@ def compare(home: Path, name: str, rows: int, trains: int, kept: int | None) -> 
     ]
 
 
-def workspace(home: Path, rows: int, trains: int, kept: int | None) -> Workspace:
-    """Return a workspace whose cutoffs teach about so many rows."""
-    training = TrainingSettings(
-        max_rows=rows, list_rows=rows, trains=trains, tests=1, min_history=28, kept_members=kept
-    )
-    return Workspace(Home(home), Project(training=training), Screen())
-
-
 def main() -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -116,8 +109,17 @@ def main() -> None:
     parser.add_argument(
         "--kept", type=int, help="members whose candidates the snapshots keep; all of them unless given"
     )
+    parser.add_argument("--horizon", type=int, help="days that the label looks ahead; the task's own unless given")
     given = parser.parse_args()
-    lines = compare(given.home, given.task, given.rows, given.trains, given.kept)
+
+    def project(rows: int) -> Workspace:
+        training = TrainingSettings(
+            max_rows=rows, list_rows=rows, trains=given.trains, tests=1, min_history=28, kept_members=given.kept
+        )
+        tasks = {given.task: TaskSettings(horizon=given.horizon)}
+        return Workspace(Home(given.home), Project(training=training, tasks=tasks), Screen())
+
+    lines = compare(given.task, given.rows, project)
     sys.stdout.write("\n".join((machine(), "", *lines, "")))
 
 
