@@ -89,7 +89,7 @@ def test_a_rule_is_built_its_mistakes_are_shown_where_they_are_and_it_gets_a_nex
     leaf.get_by_test_id("field-max").fill("")
     expect(page.get_by_test_id("rule-error")).to_have_count(0)
     add(page, 0, "group")
-    page.get_by_role("button", name="none of").nth(1).click()
+    turn(page, 1, "none of")
     add(page, 0, "segment")
     choose(page, "segment-values", "new", "lost")
     counted(page, told["count"])
@@ -113,6 +113,13 @@ def add(page: Page, group: int, kind: str) -> None:
     """Add a condition to a group; those inside come before the one around them."""
     page.get_by_test_id("add").nth(group).click()
     page.get_by_test_id(f"add-{kind}").click()
+
+
+def turn(page: Page, group: int, kind: str) -> None:
+    """Let another share of a group's conditions be met, and wait until the rule was drawn anew: that closes menus."""
+    drawn = page.get_by_test_id("add").first.element_handle()
+    page.get_by_role("button", name=kind).nth(group).click()
+    page.wait_for_function("drawn => !drawn.isConnected", arg=drawn)
 
 
 def test_a_name_that_is_taken_or_missing_is_told(site: Site, api: httpx.Client) -> None:
