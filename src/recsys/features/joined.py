@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.core.frames import Rows
-from recsys.core.parallel import side_by_side
 from recsys.core.task import FeatureSpec, Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
@@ -89,16 +88,13 @@ def _values(table: "pa.Table", specs: Sequence[FeatureSpec], order: "np.ndarray 
     """Lay the numbers in one block as they come, as pandas would copy them twice to do so."""
     numbers = [spec.name for spec in specs if spec.kind == "number"]
     block = np.empty((len(numbers), len(table)), dtype=np.float32)
-
-    def lay(at: int) -> None:
+    for at, name in enumerate(numbers):
         start = 0
-        for chunk in table.column(numbers[at]).chunks:
+        for chunk in table.column(name).chunks:
             block[at, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
             start += len(chunk)
         if order is not None:
             block[at] = block[at, order]
-
-    list(side_by_side(lay, range(len(numbers))))
     values = pd.DataFrame(block.T, columns=numbers, copy=False)
     for at, spec in enumerate(specs):
         if spec.name not in values:
