@@ -1,10 +1,12 @@
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -13,6 +15,9 @@ from recsys.core.errors import ConfigError
 from recsys.store.upgrade import NewerError, upgrade
 
 SETTING = "RECSYS_DATABASE_URL"
+BUSY_SECONDS = 5.0
+"""SQLite waits so long for another process that writes."""
+PAUSE = 0.01
 
 
 class Base(DeclarativeBase):
@@ -75,7 +80,21 @@ def _prepare(engine: Engine) -> None:
 
 def _write_ahead(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+    _turn_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _turn_to_wal(cursor: DBAPICursor) -> None:
+    """Turn the journal, which the first who opens a store does; SQLite itself does not wait for others who write."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return

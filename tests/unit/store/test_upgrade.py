@@ -1,8 +1,10 @@
 import importlib
 import multiprocessing
 import pkgutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -134,6 +136,19 @@ def test_the_database_itself_keeps_the_audit_log(engine: Engine, change: str) ->
         connection.execute(text(change))
     with engine.connect() as connection:
         assert connection.execute(text("SELECT who FROM audit")).all() == [("a",)]
+
+
+def test_a_store_whose_journal_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/deep/recsys.db"
+    run(url, before(url))
+    other = sqlite3.connect(tmp_path / "deep" / "recsys.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = Timer(0.5, other.execute, ["COMMIT"])
+    release.start()
+    with database(url) as engine:
+        assert history(engine, "churn") == ()
+    release.join()
+    other.close()
 
 
 def open_and_promote(url: str, start: Any, answers: Any) -> None:
