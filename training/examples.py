@@ -41,7 +41,7 @@ class Examples:
         settings = self._workspace.project.training
         members, rows = read_members(self._snapshot(as_of), self.task)
         of_members = rows * settings.test_members // max(1, len(members))
-        drawn = self._drawn(as_of, min(settings.test_rows, of_members))
+        drawn = self._draw(as_of, members, rows, min(settings.test_rows, of_members))
         tested = self._labelled(self._rows(as_of, drawn))
         if as_of not in self._teaching and drawn is None:
             self._teaching[as_of] = self._thinned(tested)
@@ -50,13 +50,13 @@ class Examples:
     def teaching(self, as_of: AsOf) -> Example:
         """Return the rows of a cutoff that is learnt from, and what happened after; remembered."""
         if as_of not in self._teaching:
-            self._teaching[as_of] = self._labelled(self._rows(as_of, self._drawn(as_of, self._at_most)))
+            self._teaching[as_of] = self._labelled(self._rows(as_of, self._drawn(as_of)))
         return self._teaching[as_of]
 
     def taught_by(self, as_of: AsOf) -> str:
         """Say how many of the members who have rows at a cutoff teach, for the record of a model."""
-        members, _ = read_members(self._snapshot(as_of), self.task)
-        drawn = self._drawn(as_of, self._at_most)
+        members, rows = read_members(self._snapshot(as_of), self.task)
+        drawn = self._draw(as_of, members, rows, self._at_most)
         taught, share = (len(members), 1.0) if drawn is None else (len(drawn), len(drawn) / max(1, len(members)))
         kept = self._workspace.project.training.kept_members
         among = f"{len(members)}" if kept is None else f"{len(members)} (at most {kept} with candidates)"
@@ -88,19 +88,21 @@ class Examples:
         settings = self._workspace.project.training
         return settings.list_rows if self.task.name in LISTED else settings.max_rows
 
-    def _drawn(self, as_of: AsOf, at_most: int) -> "np.ndarray | None":
-        """(d,) members with about so many rows together, of those who have rows of the task; None = all of them."""
-        folder = self._snapshot(as_of)
-        members, rows = read_members(folder, self.task)
+    def _drawn(self, as_of: AsOf) -> "np.ndarray | None":
+        return self._draw(as_of, *read_members(self._snapshot(as_of), self.task), self._at_most)
+
+    def _draw(self, as_of: AsOf, members: "np.ndarray", rows: int, at_most: int) -> "np.ndarray | None":
+        """(d,) of (n,) members who have so many rows of the task together, drawn for about `at_most`; None = all."""
         if rows <= at_most:
             return None
         if self.task.name in LISTED:
             return members[np.random.default_rng(as_of.number).random(len(members)) < at_most / rows]
         count = max(1, len(members) * at_most // rows)
-        return members[in_layers(read_activity(folder, members), count, as_of.number)]
+        activity = read_activity(self._snapshot(as_of), members)
+        return members[in_layers(activity, count, as_of.number)]
 
     def _thinned(self, whole: Example) -> Example:
-        drawn = self._drawn(whole.rows.as_of, self._at_most)
+        drawn = self._drawn(whole.rows.as_of)
         if drawn is None:
             return whole
         mask = np.asarray(whole.rows.keys["member_id"].isin(drawn))
