@@ -278,7 +278,6 @@ def carried(workspace: Workspace, task: Task, day: AsOf, keys: pd.DataFrame) -> 
     folder = standing_snapshot(workspace, day)
     if folder is None or task.name not in LISTED:
         return pd.DataFrame(index=keys.index)
-    rows = read_rows(folder, task)
-    names = [name for name in REPEATS.values() if name in rows.values]
-    table = pd.concat([rows.keys, rows.values[names]], axis=1)
-    return keys.merge(table, on=list(task.keys), how="left", validate="one_to_one")[names]
+    rows = read_rows(folder, task, wanted=frozenset(REPEATS.values()))
+    table = pd.concat([rows.keys, rows.values], axis=1)
+    return keys.merge(table, on=list(task.keys), how="left", validate="one_to_one")[list(rows.values)]

@@ -26,6 +26,11 @@ EVIDENCE: Mapping[str, str] = {
 }
 """What is told as evidence, and the feature that tells it."""
 
+IN_CATEGORY = "affinity_category_share"
+ALIKE = ("own_product_neighbour_score", "own_product_als_score")
+LOOKED_AT = frozenset({*EVIDENCE.values(), IN_CATEGORY, *ALIKE})
+"""The features that `evidence` looks at."""
+
 DIGEST = text_digest(repr(DUE_RATIOS), str(DUE_PURCHASE_DAYS), repr(EVIDENCE))
 """Changes when the same scores would be given other reasons."""
 
@@ -39,8 +44,8 @@ def evidence(rows: Rows) -> pd.DataFrame:
     again = days >= 1
     ratio = np.divide(told["days_since"], told["mean_gap"], out=np.full(len(rows), np.nan), where=told["mean_gap"] > 0)
     due = again & (days >= DUE_PURCHASE_DAYS) & (ratio >= DUE_RATIOS[0]) & (ratio <= DUE_RATIOS[1])
-    known = _number(rows, "affinity_category_share") > 0
-    alike = (_number(rows, "own_product_neighbour_score") > 0) | (_number(rows, "own_product_als_score") > 0)
+    known = _number(rows, IN_CATEGORY) > 0
+    alike = np.any([_number(rows, name) > 0 for name in ALIKE], axis=0)
     reasons = [Reason.DUE, Reason.AGAIN, Reason.IN_CATEGORY, Reason.FOR_YOU]
     reason = np.select([due, again, known, alike], [str(one) for one in reasons], str(Reason.POPULAR))
     return pd.DataFrame({"reason": reason.astype(object), **told, "purchase_days": days})

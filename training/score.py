@@ -17,10 +17,10 @@ from recsys.core.time import AsOf
 from recsys.evaluation.metrics import LISTED
 from recsys.features.build import SnapshotFolder
 from recsys.features.life_stage import needs
-from recsys.models.contract import Explained
+from recsys.models.contract import Explained, Selective
 from training import listed, why
 from training.examples import Examples, learnable, snapshot
-from training.listed import Shelves, evidence, foremost
+from training.listed import LOOKED_AT, Shelves, evidence, foremost
 from training.score_files import SCORES, Cut, Foremost, ScoreFiles, Whole
 from training.score_rows import stream
 from training.screen import Advance
@@ -102,6 +102,13 @@ def scored(bundle: ModelBundle, rows: Rows) -> pd.DataFrame:
     return table.join(evidence(rows)) if bundle.task.name == RECOMMEND else table
 
 
+def looked_at(bundle: ModelBundle) -> frozenset[str]:
+    """Name the features that `scored` looks at; of a model that does not say, those that it was taught."""
+    model = bundle.model
+    own = model.features if isinstance(model, Selective) else frozenset(spec.name for spec in bundle.specs)
+    return own | LOOKED_AT if bundle.task.name == RECOMMEND else own
+
+
 def cut_of(workspace: Workspace, task: Task, as_of: AsOf) -> Cut:
     """Return what decides which rows of a task are published."""
     settings = workspace.project.training
@@ -152,8 +159,10 @@ def _tables(
     def by_all(rows: Rows) -> list[tuple[str, pd.DataFrame]]:
         return [(name, scored(bundle, rows)) for name, bundle in bundles.items() if bundle.task == rows.task]
 
-    tasks = {bundle.task.name: bundle.task for bundle in bundles.values()}
-    for tables in stream(workspace, features, tuple(tasks.values()), by_all):
+    wanted: dict[Task, frozenset[str]] = {}
+    for bundle in bundles.values():
+        wanted[bundle.task] = wanted.get(bundle.task, frozenset()) | looked_at(bundle)
+    for tables in stream(workspace, features, wanted, by_all):
         yield from tables
 
 

@@ -1,6 +1,6 @@
 """A day's rows of several tasks for some members at a time, read off the snapshot or computed anew where it has few."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -21,25 +21,29 @@ ROWS_AT_ONCE = 125_000
 
 
 def stream(
-    workspace: Workspace, folder: SnapshotFolder, tasks: Sequence[Task], use: Callable[[Rows], Made]
+    workspace: Workspace, folder: SnapshotFolder, wanted: Mapping[Task, frozenset[str]], use: Callable[[Rows], Made]
 ) -> Iterator[Made]:
     """Yield what `use` makes of some members' rows of a task, until it saw every row of each task.
+
+    wanted: the names of each task's features that `use` looks at; the others are neither computed nor read.
 
     Parts are read and used by threads side by side. Those of a task come in the order of member_id, and each has all
     rows of its members. Tasks whose pairs the snapshot does not keep of everybody share one passage through all
     members, which computes them.
     """
     few = folder.kept() is not None
-    computed = [task for task in tasks if few and set(OF_PAIRS) & set(task.views)]
-    for task in tasks:
+    computed = [task for task in wanted if few and set(OF_PAIRS) & set(task.views)]
+    for task, names in wanted.items():
         if task not in computed:
-            yield from stored(folder, task, use)
+            yield from stored(folder, task, names, use)
     if not computed:
         return
 
+    needed = frozenset[str]().union(*(wanted[task] | task.columns for task in computed))
+
     def compute(span: Span) -> list[Made]:
-        with prepared.part(span) as part:
-            return [use(part.rows(task)) for task in computed]
+        with prepared.part(span, needed) as part:
+            return [use(part.rows(task, wanted[task])) for task in computed]
 
     with (
         TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
@@ -49,11 +53,14 @@ def stream(
             yield from made
 
 
-def stored(folder: SnapshotFolder, task: Task, use: Callable[[Rows], Made]) -> Iterator[Made]:
-    """Yield what `use` makes of a task's rows that a snapshot keeps, some members at a time, in their order."""
+def stored(folder: SnapshotFolder, task: Task, wanted: frozenset[str], use: Callable[[Rows], Made]) -> Iterator[Made]:
+    """Yield what `use` makes of a task's rows that a snapshot keeps, some members at a time, in their order.
+
+    wanted: the names of the features that `use` looks at; the others are not read.
+    """
 
     def read(members: tuple[str, ...] | None) -> Made:
-        return use(read_rows(folder, task, members))
+        return use(read_rows(folder, task, members, wanted))
 
     return side_by_side(read, _members(folder, task))
 

@@ -19,7 +19,7 @@ from recsys.features.catalog import features_of
 from recsys.features.joined import rows_of
 from recsys.features.spark.dialect import checked
 from recsys.features.spark.staging import url
-from training.score import scored
+from training.score import looked_at, scored
 from training.score_files import score_schema
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def score_parts(
     few = snapshot.manifest["rows"][bundle.task.views[0]] // ROWS_A_PART
     parts = max(spark.sparkContext.defaultParallelism, few)
     schema = score_schema(bundle.task)
-    rows = task_rows(spark, snapshot, bundle.task).repartitionByRange(parts, "member_id")
+    rows = task_rows(spark, snapshot, bundle.task, looked_at(bundle)).repartitionByRange(parts, "member_id")
     ordered = rows.sortWithinPartitions(*bundle.task.keys)
     told = ordered.mapInArrow(_scorer(name, snapshot.as_of, schema), _spark_schema(schema))
     target = scratch / f"{name}.parquet"
@@ -59,8 +59,8 @@ def score_parts(
             yield table.to_pandas()
 
 
-def task_rows(spark: "SparkSession", snapshot: SnapshotFolder, task: Task) -> "DataFrame":
-    """Join a task's rows as `recsys.features.joined` does: keys and features, numbers in single precision."""
+def task_rows(spark: "SparkSession", snapshot: SnapshotFolder, task: Task, wanted: frozenset[str]) -> "DataFrame":
+    """Join a task's rows as `recsys.features.joined` does: keys and wanted features, numbers in single precision."""
 
     def read(view: View) -> "DataFrame":
         return spark.read.parquet(url(snapshot.path(view))).drop(*STAMPS)
@@ -69,7 +69,7 @@ def task_rows(spark: "SparkSession", snapshot: SnapshotFolder, task: Task) -> "D
     frame = read(first).where(checked(task.where))
     for view in others:
         frame = frame.join(read(view), list(view.keys), "left")
-    specs = [spec for view in task.views for spec in features_of(view) if spec.name not in task.keys]
+    specs = [spec for view in task.views for spec in features_of(view, wanted) if spec.name not in task.keys]
     columns = [spec.name if spec.kind == "category" else f"CAST({spec.name} AS FLOAT) AS {spec.name}" for spec in specs]
     return frame.selectExpr(*task.keys, *columns)
 
@@ -83,7 +83,8 @@ def _scorer(bundle: str, as_of: AsOf, schema: "pa.Schema") -> Callable[[Batches]
         given = list(batches)
         if given:
             loaded = load_bundle(Path(SparkFiles.get(bundle)))
-            table = scored(loaded, rows_of(pa.Table.from_batches(given), loaded.task, as_of))
+            rows = rows_of(pa.Table.from_batches(given), loaded.task, as_of, looked_at(loaded))
+            table = scored(loaded, rows)
             yield from pa.Table.from_pandas(table, schema, preserve_index=False).to_batches()
 
     return score

@@ -23,7 +23,7 @@ from recsys.features.build import SnapshotFolder
 from recsys.features.prepared import Span, prepare
 from tests.benchmarks.scale_steps import Clock
 from training.examples import Examples, last_cutoffs, snapshot
-from training.score import cut_of, scored
+from training.score import cut_of, looked_at, scored
 from training.score_files import ScoreFiles, Whole
 from training.score_rows import stored
 from training.screen import Screen
@@ -94,7 +94,7 @@ def score_members(root: Path, members: int, names: tuple[str, ...]) -> Mapping[s
         bundle = load_bundle(root / "bundles" / name)
         began = time.process_time()
         with TemporaryDirectory(dir=root) as made, ScoreFiles(Path(made), bundle.task, Whole()) as files:
-            for table in stored(folder, bundle.task, partial(scored, bundle)):
+            for table in stored(folder, bundle.task, looked_at(bundle), partial(scored, bundle)):
                 files.add(table)
             files.close()
         told[f"{name} CPU s"] = time.process_time() - began
@@ -128,9 +128,11 @@ def list_members(shop: Workspace, bundle: ModelBundle, parts: int | None = None)
     ):
         once, clock = clock.spent(), Clock()
 
+        wanted = looked_at(bundle)
+
         def compute(span: Span) -> pd.DataFrame:
-            with prepared.part(span) as part:
-                return scored(bundle, part.rows(bundle.task))
+            with prepared.part(span, wanted | bundle.task.columns) as part:
+                return scored(bundle, part.rows(bundle.task, wanted))
 
         spans = prepared.spans()
         chosen = spans if parts is None else spans[:: max(1, len(spans) // parts)]

@@ -14,7 +14,7 @@ from recsys.core.errors import ArtifactError, ConfigError, MissingError
 from recsys.core.folders import MANIFEST
 from recsys.core.frames import Example, Labels, Rows, TrainingSet
 from recsys.models.catalog import CATALOG
-from recsys.models.contract import Explained
+from recsys.models.contract import Explained, Selective
 from tests.contract.conftest import MEMBERS, TEST, TRAINS, Case, Shop, open_shop, small
 from tests.shop import Frames, make_frames
 
@@ -75,6 +75,20 @@ def test_every_model_tells_what_its_scores_are_made_of(case: Case) -> None:
     score = case.model.score(case.test.rows).table["score"]
     assert spearmanr(shares.sum(axis=1), score).statistic > 0.8
     assert case.model.contributions(nothing(case.test.rows)).shape == (0, len(case.test.rows.specs))
+
+
+def test_every_model_names_all_features_that_it_looks_at(case: Case) -> None:
+    assert isinstance(case.model, Selective)
+    rows, looked_at = case.test.rows, case.model.features
+    named = tuple(spec for spec in rows.specs if spec.name in looked_at)
+    assert {spec.name for spec in named} == looked_at
+    few = replace(rows, values=rows.values[[spec.name for spec in named]], specs=named)
+    assert_frame_equal(case.model.score(few).table, case.model.score(rows).table, check_exact=True)
+    assert isinstance(case.model, Explained)
+    at = [place for place, spec in enumerate(rows.specs) if spec.name in looked_at]
+    whole = case.model.contributions(rows)
+    assert (case.model.contributions(few) == whole[:, at]).all()
+    assert not np.delete(whole, at, axis=1).any()
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(case: Case) -> None:

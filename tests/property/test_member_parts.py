@@ -10,6 +10,7 @@ import pytest
 from recsys.core.frames import Rows
 from recsys.core.task import Task, View
 from recsys.data.tables import Tables
+from recsys.features.assembly import STAMPS
 from recsys.features.build import (
     OF_MEMBERS,
     OF_PAIRS,
@@ -66,6 +67,27 @@ def test_rows_of_parts_are_those_of_the_stored_snapshot(
         together = pd.concat([getattr(part, streamed) for part in parts], ignore_index=True)
         pd.testing.assert_frame_equal(together, kept, check_exact=True)
     assert {part.specs for part in parts} == {stored.specs}
+
+
+@pytest.mark.parametrize("task", [RECOMMEND, REPURCHASE], ids=lambda task: task.name)
+def test_features_that_alone_are_wanted_are_as_they_are_among_all(
+    tables: Tables, whole: SnapshotFolder, tmp_path: Path, task: Task
+) -> None:
+    stored = read_rows(whole, task)
+    views = {View.MEMBER, task.views[0]}
+    every = [spec.name for spec in stored.specs if spec.view in views]
+    with prepare(tables.at(tables.end), tmp_path, FEW) as prepared:
+        (span,) = prepared.spans(MEMBERS)
+        for wanted in (frozenset(every[start::5]) for start in range(5)):
+            with prepared.part(span, wanted | task.columns) as part:
+                rows = part.rows(task, wanted)
+                computed = {name for view in views for name in part.table(view).column_names}
+            named = [name for name in stored.values if name in wanted]
+            for found in (rows, read_rows(whole, task, wanted=wanted)):
+                assert [spec.name for spec in found.specs] == named
+                pd.testing.assert_frame_equal(found.keys, stored.keys, check_exact=True)
+                pd.testing.assert_frame_equal(found.values, stored.values[named], check_exact=True)
+            assert computed <= wanted | task.columns | {*STAMPS}
 
 
 def test_a_part_tells_of_its_members_alone(tables: Tables, whole: SnapshotFolder, tmp_path: Path) -> None:

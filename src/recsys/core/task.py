@@ -1,5 +1,8 @@
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class View(StrEnum):
@@ -77,6 +80,11 @@ class Task:
     scores: tuple[str, ...]
     metric: str
     censored_from: int | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names that picking and joining its rows reads: the keys of its views, and every word of `where`."""
+        return frozenset(_WORD.findall(self.where)).union(*(view.keys for view in self.views))
 
     @property
     def needs(self) -> int:

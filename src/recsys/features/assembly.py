@@ -1,6 +1,6 @@
 """Feature tables: what each source tells of a view's rows, laid side by side in the order of the keys."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -32,12 +32,12 @@ STAMPS = ("event_timestamp", "created_timestamp")
 TEXT, NUMBER, INSTANT = pa.string(), pa.float64(), pa.timestamp("us", tz="UTC")
 
 
-def view_schema(view: View) -> "pa.Schema":
-    """Columns of a feature table: keys, features in catalogue order, and both stamps."""
+def view_schema(view: View, wanted: Container[str] | None = None) -> "pa.Schema":
+    """Columns of a feature table: keys, features in catalogue order (of all, or of those wanted), and both stamps."""
     return pa.schema(
         [
             *(pa.field(key, TEXT, nullable=False) for key in view.keys),
-            *(pa.field(spec.name, TEXT if _is_text(spec) else NUMBER) for spec in features_of(view)),
+            *(pa.field(spec.name, TEXT if _is_text(spec) else NUMBER) for spec in features_of(view, wanted)),
             *(pa.field(name, INSTANT, nullable=False) for name in STAMPS),
         ]
     )
@@ -50,8 +50,11 @@ def told_sql(source: str, specs: Sequence[FeatureSpec], codes: Sequence[str]) ->
     return f"SELECT {keys},\n{values}\nFROM {source} {group}"
 
 
-def view_tables(stage: Stage, view: View) -> "Iterator[pa.Table]":
+def view_tables(stage: Stage, view: View, wanted: Container[str] | None = None) -> "Iterator[pa.Table]":
     """Put a feature table together: one row for each of the relation `<view>_spine`, ordered by its keys.
+
+    wanted: names of features, among them perhaps those of other views; None = all. A source of which none is wanted is
+        not computed.
 
     Both stamps are the instant of as_of, as rows depend on nothing but it and the tables. The rows come in tables of at
     most `ROWS_AT_ONCE`; none of them when there are no rows.
@@ -62,9 +65,10 @@ def view_tables(stage: Stage, view: View) -> "Iterator[pa.Table]":
         f"CAST(row_number() OVER (ORDER BY {keys}) - 1 AS INTEGER) AS place FROM {view}_spine"
     )
     rows = stage.table(f"SELECT {keys} FROM placed ORDER BY place")
-    by_source = groupby(sorted(features_of(view), key=lambda spec: spec.source), key=lambda spec: spec.source)
-    sources = [_Source.read(stage, codes, source, tuple(specs), len(rows)) for source, specs in by_source]
-    schema, stamp = view_schema(view), pa.scalar(stage.as_of.instant, INSTANT)
+    specs = sorted(features_of(view, wanted), key=lambda spec: spec.source)
+    by_source = groupby(specs, key=lambda spec: spec.source)
+    sources = [_Source.read(stage, codes, source, tuple(told), len(rows)) for source, told in by_source]
+    schema, stamp = view_schema(view, wanted), pa.scalar(stage.as_of.instant, INSTANT)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = rows.slice(start, ROWS_AT_ONCE)
         columns: dict[str, Any] = {key: part.column(key) for key in view.keys}

@@ -1,7 +1,7 @@
 """Feature snapshots: one sealed folder for each as_of, computed once and never changed."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -206,15 +206,17 @@ def read_activity(folder: SnapshotFolder, members: "np.ndarray") -> "np.ndarray"
         return np.asarray(days["purchase_days_90d"])
 
 
-def read_rows(folder: SnapshotFolder, task: Task, members: Sequence[str] | None = None) -> Rows:
+def read_rows(
+    folder: SnapshotFolder, task: Task, members: Sequence[str] | None = None, wanted: Container[str] | None = None
+) -> Rows:
     """Read a task's rows that a snapshot keeps, see `joined_rows`.
 
     They equal what Feast's point-in-time join gives for the snapshot's day.
 
-    members: those whose rows are wanted; None = all.
+    members: those whose rows are wanted; None = all. wanted: names of features; None = all.
     """
     with duckdb.connect(":memory:") as connection:
-        return joined_rows(connection, folder.places, task, folder.as_of, members)
+        return joined_rows(connection, folder.places, task, folder.as_of, members, wanted)
 
 
 def code_digest() -> str:

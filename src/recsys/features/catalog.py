@@ -1,5 +1,7 @@
 """The one list of features; Feast views, training rows and served rows are all read off it."""
 
+from collections.abc import Container
+
 from recsys.core.task import FeatureSpec, View
 from recsys.features import (
     category,
@@ -30,6 +32,6 @@ CATALOG: tuple[FeatureSpec, ...] = (
 )
 
 
-def features_of(view: View) -> tuple[FeatureSpec, ...]:
-    """Return the features of a view, in catalogue order."""
-    return tuple(spec for spec in CATALOG if spec.view is view)
+def features_of(view: View, wanted: Container[str] | None = None) -> tuple[FeatureSpec, ...]:
+    """Return the features of a view, in catalogue order; wanted: names, of which some may be others'; None = all."""
+    return tuple(spec for spec in CATALOG if spec.view is view and (wanted is None or spec.name in wanted))

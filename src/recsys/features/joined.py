@@ -1,6 +1,6 @@
 """A task's rows put together from its views, wherever these lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -34,10 +34,11 @@ def joined_rows(
     task: Task,
     as_of: AsOf,
     members: Sequence[str] | None = None,
+    wanted: Container[str] | None = None,
 ) -> Rows:
     """Read a task's rows: its first view where `task.where` holds, with its other views joined on their keys.
 
-    members: those whose rows are wanted; None = all.
+    members: those whose rows are wanted; None = all. wanted: names of features, the others are not read; None = all.
     A view is joined on its keys among the columns read so far, so a product's `category` can bring the category's own
     features. Values are the features of `task.views`, views in the task's order and features in catalogue order; a row
     that another view does not know has NaN and None there. Numbers are float32, which is what every model keeps of
@@ -45,27 +46,28 @@ def joined_rows(
     """
     first, *others = task.views
     between = "" if members is None else _between(members)
-    wanted = "" if members is None else f"AND member_id IN (SELECT member_id FROM wanted) AND {between}"
+    theirs = "" if members is None else f"AND member_id IN (SELECT member_id FROM wanted) AND {between}"
     plain = "SELECT * EXCLUDE (event_timestamp, created_timestamp)"
-    sql = f"({plain} FROM {places[first]} WHERE ({task.where}) {wanted})"
+    sql = f"({plain} FROM {places[first]} WHERE ({task.where}) {theirs})"
     for view in others:
         near = f"WHERE {between}" if between and "member_id" in view.keys else ""
         joined = f"SELECT * EXCLUDE ({PLACE}, event_timestamp, created_timestamp) FROM {places[view]} {near}"
         sql = f"(FROM {sql} LEFT JOIN ({joined}) USING ({', '.join(view.keys)}))"
-    columns = [PLACE, *task.keys, *(_cast(spec) for spec in _specs(task) if spec.name not in task.keys)]
+    columns = [PLACE, *task.keys, *(_cast(spec) for spec in _specs(task, wanted) if spec.name not in task.keys)]
     if members is not None:
         connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
-    return rows_of(connection.sql(f"SELECT {', '.join(columns)} FROM {sql}").to_arrow_table(), task, as_of)
+    table = connection.sql(f"SELECT {', '.join(columns)} FROM {sql}").to_arrow_table()
+    return rows_of(table, task, as_of, wanted)
 
 
-def rows_of(table: "pa.Table", task: Task, as_of: AsOf) -> Rows:
-    """Lay out rows of a table with the columns of a task's keys and features, these in single precision.
+def rows_of(table: "pa.Table", task: Task, as_of: AsOf, wanted: Container[str] | None = None) -> Rows:
+    """Lay out rows of a table with the columns of a task's keys and wanted features, these in single precision.
 
     Where it has a column `PLACE`, the rows are laid in the order of it.
     """
     place = table.column(PLACE).to_numpy() if PLACE in table.column_names else np.arange(0)
     order = np.argsort(place) if np.any(np.diff(place) < 0) else None
-    specs = _specs(task)
+    specs = _specs(task, wanted)
     return Rows(task, as_of, _names(table, task.keys, order), _values(table, specs, order), specs)
 
 
@@ -76,8 +78,8 @@ def _between(members: Sequence[str]) -> str:
     return f"member_id BETWEEN {quoted(min(members))} AND {quoted(max(members))}"
 
 
-def _specs(task: Task) -> tuple[FeatureSpec, ...]:
-    return tuple(spec for view in task.views for spec in features_of(view))
+def _specs(task: Task, wanted: Container[str] | None) -> tuple[FeatureSpec, ...]:
+    return tuple(spec for view in task.views for spec in features_of(view, wanted))
 
 
 def _cast(spec: FeatureSpec) -> str:

@@ -4,7 +4,7 @@ The facts of all members lie in a database on disk, ordered by member, so that a
 feature is the same whatever part it is computed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -92,11 +92,15 @@ class Span:
 
 
 class Part:
-    """The features of some members, each view computed when it is first asked for; closed, it forgets them."""
+    """The features of some members, each view computed when it is first asked for; closed, it forgets them.
 
-    def __init__(self, stage: Stage, items: "dict[View, pa.Table]") -> None:
+    wanted: names of features; members have no others; None = all.
+    """
+
+    def __init__(self, stage: Stage, items: "dict[View, pa.Table]", wanted: Container[str] | None = None) -> None:
         self._stage = stage
         self._tables = dict(items)
+        self._wanted = wanted
 
     @property
     def as_of(self) -> AsOf:
@@ -105,12 +109,13 @@ class Part:
 
     def tables(self, view: View) -> "Iterator[pa.Table]":
         """Compute a view once and forget it; columns as `assembly.view_schema` says, rows ordered by their keys."""
-        return view_tables(self._stage, view)
+        return view_tables(self._stage, view, self._wanted)
 
     def table(self, view: View) -> "pa.Table":
         """Compute a view, or remember it; an item view is of all items."""
         if view not in self._tables:
-            self._tables[view] = pa.concat_tables([view_schema(view).empty_table(), *self.tables(view)])
+            empty = view_schema(view, self._wanted).empty_table()
+            self._tables[view] = pa.concat_tables([empty, *self.tables(view)])
         return self._tables[view]
 
     def read(self, view: View) -> pd.DataFrame:
@@ -122,10 +127,13 @@ class Part:
         with self._placed(task) as (connection, places):
             return joined_keys(connection, places, task)
 
-    def rows(self, task: Task) -> Rows:
-        """Read a task's rows of these members: equal to those of a stored snapshot, see `joined.joined_rows`."""
+    def rows(self, task: Task, wanted: Container[str] | None = None) -> Rows:
+        """Read a task's rows of these members: equal to those of a stored snapshot, see `joined.joined_rows`.
+
+        wanted: names of features, of those that this part has; None = all of these.
+        """
         with self._placed(task) as (connection, places):
-            return joined_rows(connection, places, task, self.as_of)
+            return joined_rows(connection, places, task, self.as_of, wanted=self._wanted if wanted is None else wanted)
 
     @contextmanager
     def _placed(self, task: Task) -> "Iterator[tuple[duckdb.DuckDBPyConnection, dict[View, str]]]":
@@ -175,10 +183,14 @@ class Prepared:
         return code[in_layers(days, count, self.snapshot.as_of.number)]
 
     @contextmanager
-    def part(self, span: Span) -> Iterator[Part]:
-        """Open the features of some members."""
+    def part(self, span: Span, wanted: Container[str] | None = None) -> Iterator[Part]:
+        """Open the features of some members.
+
+        wanted: names of features that alone are computed, and `Task.columns` of the tasks that are asked for; None =
+            all features.
+        """
         with self.stage(span) as stage:
-            yield Part(stage, self.items)
+            yield Part(stage, self.items, wanted)
 
     @contextmanager
     def stage(self, span: Span | None = None) -> Iterator[Stage]:

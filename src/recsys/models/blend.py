@@ -47,6 +47,11 @@ class Blend:
         """(n,) raw probabilities."""
         return mix(self.parts.predict(rows), self.linear_share)
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of the features that either part looks at."""
+        return frozenset(self.parts.boosted.encoder.names) | frozenset(self.parts.linear.encoder.names)
+
     def contributions(self, rows: Rows) -> Floats:
         """(n, f) what each of `rows.specs` adds to the blended log-odds."""
         linear = self.parts.linear

@@ -31,6 +31,19 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """A model that names the features it looks at; every model of the catalogue is one, peers need not be.
+
+    Without the others a row has the same score and the same contributions, so they need not be computed or read.
+    """
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of the features that `score` and `contributions` look at."""
+        ...
+
+
+@runtime_checkable
 class Explained(Protocol):
     """A model that can say what a score is made of; every model of the catalogue is one, peers need not be."""
 

@@ -76,6 +76,11 @@ class NewProductModel:
         """Score each member and launched product."""
         return Scores.of(rows, [self.calibrator.apply(self.blend.predict(rows))])
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Name what the model looks at: see `Selective`."""
+        return self.blend.features
+
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the score: see `Explained`."""
         return self.blend.contributions(rows)

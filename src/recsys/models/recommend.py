@@ -88,6 +88,11 @@ class RecommendModel:
         score = np.clip(self.basket.chance(rows) - NUDGE * _staleness(rows), 0, 1)
         return Scores.of(rows, [score, np.where(_own(rows), 0.0, self.novelty.chance(rows))])
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Name what the model looks at: see `Selective`."""
+        return frozenset({_age_name(self.task)}).union(*(part.blend.features for part in (self.basket, self.novelty)))
+
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to `score`: see `Explained`."""
         return self.basket.blend.contributions(rows)
@@ -164,4 +169,8 @@ def _staleness(rows: Rows) -> Floats:
 
 def _age(rows: Rows) -> Floats:
     """(n,) days since the member bought the item, infinite where never."""
-    return known(rows, f"own_{item_of(rows)}_days_since_purchase", unknown=np.inf)
+    return known(rows, _age_name(rows.task), unknown=np.inf)
+
+
+def _age_name(task: Task) -> str:
+    return f"own_{item_of(task)}_days_since_purchase"

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from recsys.core.config import Settings
 from recsys.core.frames import Example, Rows, TrainingSet
+from recsys.core.task import Task
 from recsys.models.blend import Blend, Parts
 from recsys.models.boosted import Boosted, BoosterConfig, grow
 from recsys.models.calibration import Calibrator, Predictor, fit_calibrator, predict_held_out, take, with_rows
@@ -144,12 +145,12 @@ def _tells(example: Example, foremost: int | None) -> "np.ndarray":
 
 def _place(rows: Rows) -> Floats:
     """(n,) place of each row among its member's by the TIFU score, 1 = the first; 0 where that is not known."""
-    return known(rows, f"own_{item_of(rows)}_tifu_rank", unknown=0.0)
+    return known(rows, f"own_{item_of(rows.task)}_tifu_rank", unknown=0.0)
 
 
-def item_of(rows: Rows) -> str:
-    """Name what is recommended, as the names of the rows' features do: "product" or "subcategory"."""
-    return rows.task.keys[-1].removesuffix("_id")
+def item_of(task: Task) -> str:
+    """Name what a task recommends, as the names of its features do: "product" or "subcategory"."""
+    return task.keys[-1].removesuffix("_id")
 
 
 def known(rows: Rows, name: str, *, unknown: float) -> Floats:

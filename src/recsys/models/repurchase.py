@@ -106,6 +106,11 @@ class RepurchaseModel:
         low, high = curves.interval(INTERVAL)
         return Scores.of(rows, [p14, p7, p14, p28, np.clip(curves.day(0.5), low, high), low, high])
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Name what the model looks at: see `Selective`."""
+        return frozenset[str]().union(*(part.encoder.names for part in self.boosted))
+
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the chance within 14 days: see `Explained`."""
         return self.boosted[self.knots.index(_scored(self.knots))].contributions(rows)

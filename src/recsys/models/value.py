@@ -75,6 +75,11 @@ class Pace:
             parts[f"{self.name}_{span}d"] = np.log(sums / expected) / len(SPANS)
         return parts
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of the features that the pace is made of."""
+        return frozenset({SINCE, *(f"{self.name}_{span}d" for span in SPANS)})
+
     def log(self, values: pd.DataFrame) -> Floats:
         """(n,) log of the pace over the horizon."""
         return np.asarray(np.log(self.usual) + sum(self.logs(values).values()))
@@ -99,6 +104,11 @@ class Amount:
     def predict(self, values: pd.DataFrame) -> Floats:
         """(n,) expected amounts, above 0."""
         return np.asarray(np.exp(self.pace.log(values)) * self.factor.predict(values))
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Names of the features that the pace and the trees look at."""
+        return self.pace.features | frozenset(self.factor.encoder.names)
 
     def contributions(self, rows: Rows) -> Floats:
         """(n, f) what each of `rows.specs` adds to the log of the amount, through the pace and through the trees."""
@@ -125,6 +135,11 @@ class ValueModel:
         money = self.money.predict(rows.values)
         kept = np.clip(self.kept.predict(rows.values), -1, 1)
         return Scores.of(rows, [money, self.purchases.predict(rows.values), money * kept])
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Name what the model looks at: see `Selective`."""
+        return self.money.features | self.purchases.features | frozenset(self.kept.encoder.names)
 
     def contributions(self, rows: Rows) -> Floats:
         """Tell what each feature adds to the log of the money: see `Explained`."""
