@@ -40,10 +40,11 @@ def run_publish(workspace: Workspace, text: str) -> None:
     as_of = workspace.as_of(text)
     settings = Segments.of_home(workspace.home.root)
     champions = {name: workspace.tracking.alias(name, "champion") for name in workspace.tasks("all")}
+    features = snapshot(workspace, as_of)
     made_of = {
         "as_of": str(as_of),
         "tables_digest": workspace.tables.digest,
-        "features_digest": snapshot(workspace, as_of).manifest["features_digest"],
+        "features_digest": features.manifest["features_digest"],
         "code_version": code_version(),
         "keep": str(workspace.project.training.keep),
         "segments_digest": settings.digest,
@@ -60,11 +61,11 @@ def run_publish(workspace: Workspace, text: str) -> None:
         for name in (name for name in champions if name not in known):
             hold_nothing(workspace, workspace.recipe(name).task, as_of)
         models = known if tried is None else {**known, CHALLENGER: tried}
-        folders = score(workspace, models, as_of, lambda name: advance(f"score {name}"))
+        folders = score(workspace, models, features, lambda name: advance(f"score {name}"))
         scores = {name: scores_of(folders.get(name), workspace.recipe(name).task) for name in champions}
         theirs = None if tried is None else (tried.version, scores_of(folders[CHALLENGER], RECOMMEND))
         advance("put together")
-        features, snapped = snapshot(workspace, as_of), workspace.tables.at(as_of)
+        snapped = workspace.tables.at(as_of)
         scores["repurchase"] = with_needs(scores["repurchase"], needs(snapped))
         every = members_with(features, {*FEATURES, *TAGGED_FROM, *asked_for(settings)})
         flags = called(every, scores, as_of)
@@ -139,9 +140,7 @@ def run_materialize(workspace: Workspace, text: str) -> None:
     if is_online(workspace.home, made_of):
         workspace.screen.say(f"{place}: holds members as of {as_of} already")
         return
-    with workspace.screen.step("materialize", 3) as advance:
-        advance("features")
-        snapshot(workspace, as_of)
+    with workspace.screen.step("materialize", 2) as advance:
         advance("definitions")
         apply(workspace.home)
         advance("rows")

@@ -12,7 +12,7 @@ from recsys.artifacts.publication_files import DISCOVERIES
 from recsys.core.errors import ArtifactError
 from recsys.core.folders import read_manifest, write_folder
 from recsys.core.frames import Rows
-from recsys.core.task import Task
+from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.evaluation.metrics import LISTED
 from recsys.features.build import SnapshotFolder
@@ -51,7 +51,7 @@ def run_score(workspace: Workspace, name: str, text: str) -> None:
     left_out = [task for task in tasks if name == "all" and nothing_to_score(workspace, task, as_of)]
     champions = {task: workspace.tracking.champion(task) for task in tasks if task not in left_out}
     with workspace.screen.step("score", len(champions)) as advance:
-        folders = score(workspace, champions, as_of, advance)
+        folders = score(workspace, champions, snapshot(workspace, as_of), advance)
     for task in tasks:
         told = f"{folders[task] / SCORES}" if task in folders else "nothing to score; left out"
         workspace.screen.say(f"{task}: {told}")
@@ -64,8 +64,10 @@ def nothing_to_score(workspace: Workspace, task: str, as_of: AsOf) -> bool:
     return not Examples(workspace, workspace.recipe(task).task).exist((as_of,))
 
 
-def score(workspace: Workspace, models: Mapping[str, Registered], as_of: AsOf, advance: Advance) -> dict[str, Path]:
-    """Score every row of tasks at a day; scores of the same model, tables and settings are reused.
+def score(
+    workspace: Workspace, models: Mapping[str, Registered], features: SnapshotFolder, advance: Advance
+) -> dict[str, Path]:
+    """Score every row of tasks at the day of a snapshot; scores of the same model, tables and settings are reused.
 
     models: what scores, by the name of a folder of scores: that of its task, or one of its own.
     advance: is called with each name as it begins.
@@ -80,8 +82,7 @@ def score(workspace: Workspace, models: Mapping[str, Registered], as_of: AsOf, a
 
     That of churn tells also `why` and `why_share`, see `explained`.
     """
-    targets = {name: workspace.home.scores / name / f"as_of={as_of}" for name in models}
-    features = snapshot(workspace, as_of)
+    targets = {name: workspace.home.scores / name / f"as_of={features.as_of}" for name in models}
     made_of = {name: _made_of(workspace, model, features) for name, model in models.items()}
     stale = [name for name in models if not _is_of(targets[name], made_of[name])]
     if not stale:
@@ -109,11 +110,10 @@ def looked_at(bundle: ModelBundle) -> frozenset[str]:
     return own | LOOKED_AT if bundle.task.name == RECOMMEND else own
 
 
-def cut_of(workspace: Workspace, task: Task, as_of: AsOf) -> Cut:
-    """Return what decides which rows of a task are published."""
+def cut_of(workspace: Workspace, task: Task, as_of: AsOf, members: int) -> Cut:
+    """Return what decides which rows of a task are published; members: of whom there are features on that day."""
     settings = workspace.project.training
     if task.name == NEW_PRODUCT:
-        members = int(snapshot(workspace, as_of).manifest["rows"]["member"])
         return TopShare(settings.launch_share, settings.launch_least, members)
     if task.name not in LISTED:
         return Whole()
@@ -132,10 +132,11 @@ def _write(
     """Write the files of models into folders beside each other; return what their manifests shall say."""
     files: dict[str, ScoreFiles] = {}
     begun: set[str] = set()
+    members = int(features.manifest["rows"][View.MEMBER])
     with ExitStack() as stack:
         for name, bundle in bundles.items():
             (aside / name).mkdir()
-            cut = cut_of(workspace, bundle.task, features.as_of)
+            cut = cut_of(workspace, bundle.task, features.as_of, members)
             files[name] = stack.enter_context(ScoreFiles(aside / name, bundle.task, cut))
         for name, table in _tables(workspace, bundles, features, aside):
             if name not in begun:

@@ -119,12 +119,11 @@ class Listed:
 def list_members(shop: Workspace, bundle: ModelBundle, parts: int | None = None) -> Listed:
     """Offer members candidates, score them and keep the best, as `recsys score` does; parts: of members, None = all."""
     as_of, clock = shop.tables.end, Clock()
-    cut = cut_of(shop, bundle.task, as_of)
     with (
         TemporaryDirectory(dir=shop.home.root) as scratch,
         TemporaryDirectory(dir=shop.home.root) as made,
         prepare(shop.tables.at(as_of), Path(scratch)) as prepared,
-        ScoreFiles(Path(made), bundle.task, cut) as files,
+        ScoreFiles(Path(made), bundle.task, cut_of(shop, bundle.task, as_of, len(prepared.members))) as files,
     ):
         once, clock = clock.spent(), Clock()
 
