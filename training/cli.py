@@ -45,7 +45,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The project's settings and table mapping.")]
 Sample = Annotated[str, typer.Option("--sample", help="Use a sample instead of the mapping: complete-journey.")]
-TaskName = Annotated[str, typer.Argument(help="repurchase, churn, value, new_product, recommend, or all.")]
+TaskName = Annotated[
+    str, typer.Argument(help="repurchase, churn, value, new_product, recommend, recommend_subcategory, or all.")
+]
 Day = Annotated[str, typer.Option("--as-of", help="A mall day such as 2025-03-31; default: the day after the data.")]
 Engine = Annotated[str, typer.Option("--engine", help="duckdb, in this process, or spark (pip extra `spark`).")]
 Master = Annotated[str, typer.Option("--master", help="The Spark cluster, such as spark://host:7077.")]
