@@ -8,10 +8,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.artifacts.publication import Publication
+from recsys.core.config import Home
 from recsys.core.folders import MANIFEST
 from tests.shop import make_frames
 from training import cli, score_rows
+from training.examples import snapshot
+from training.publish import CHALLENGER
+from training.score import score
 from training.score_files import SCORES, read_panel
+from training.screen import Screen
+from training.settings import Project
+from training.workspace import Workspace
 
 SETTINGS = """
 timezone = "Asia/Shanghai"
@@ -136,3 +143,24 @@ def test_members_whose_pairs_no_snapshot_keeps_are_scored_as_if_it_did(
     run(shop, monkeypatch, ("score", "recommend"), ("score", "new_product"), kept="kept_members = 5")
     for folder, before in zip(folders, stored, strict=True):
         pd.testing.assert_frame_equal(pd.read_parquet(folder / SCORES), before)
+
+
+def test_a_publication_is_the_same_whether_or_not_pairs_are_kept(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(shop, monkeypatch, ("publish",))
+    whole = published(shop)
+    run(shop, monkeypatch, ("publish",), kept="kept_members = 5")
+    assert published(shop) == whole
+
+
+def test_models_of_one_task_that_look_ahead_differently_are_both_scored(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shop, monkeypatch, ("train", "recommend"), kept="[tasks.recommend]\nhorizon = 14")
+    workspace = Workspace(Home(shop / "home"), Project.read(shop / "recsys.toml"), Screen())
+    tried = workspace.tracking.alias("recommend", "challenger")
+    assert tried is not None
+    models = {"recommend": workspace.tracking.champion("recommend"), CHALLENGER: tried}
+    folders = score(workspace, models, snapshot(workspace, workspace.tables.end), lambda name: None)
+    champions, challengers = (pd.read_parquet(folders[name] / SCORES) for name in models)
+    assert champions["member_id"].nunique() == challengers["member_id"].nunique() > 30
+    assert not champions.equals(challengers)
