@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from recsys.core.task import Task, View
+from recsys.core.task import FeatureSpec, Task, View
 from recsys.data.engine import quoted
 from recsys.features.build import SnapshotFolder, build_snapshot, read_rows
 from recsys.features.candidates import CandidateConfig
@@ -16,9 +16,8 @@ from tests.shop import make_shop
 ROWS = 1_000_000
 MEMBERS = 1500
 TASK = Task("churn", 56, ("member_id",), (View.MEMBER,), "true", ("score",), "auc")
-SCANNED = ", ".join(
-    f"CAST({spec.name} AS FLOAT)" if spec.kind == "number" else spec.name for spec in features_of(View.MEMBER)
-)
+EVERY = features_of(View.MEMBER)
+FEATURES = pytest.mark.parametrize("features", [EVERY[:40], EVERY], ids=len)
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +39,25 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> list[SnapshotFolder]:
     return folders
 
 
+@FEATURES
 @pytest.mark.benchmark(group="training rows")
-def test_limit(benchmark: BenchmarkFixture, snapshots: list[SnapshotFolder]) -> None:
+def test_limit(benchmark: BenchmarkFixture, snapshots: list[SnapshotFolder], features: tuple[FeatureSpec, ...]) -> None:
+    scanned = ", ".join(f"CAST({spec.name} AS FLOAT)" if spec.kind == "number" else spec.name for spec in features)
+
     def scan() -> int:
         with duckdb.connect() as connection:
-            files = (f"SELECT member_id, {SCANNED} FROM {folder.places[View.MEMBER]}" for folder in snapshots)
+            files = (f"SELECT member_id, {scanned} FROM {folder.places[View.MEMBER]}" for folder in snapshots)
             return sum(connection.sql(sql).to_arrow_table().num_rows for sql in files)
 
     assert benchmark.pedantic(scan, rounds=5, warmup_rounds=1) >= ROWS  # type: ignore[no-untyped-call]
 
 
+@FEATURES
 @pytest.mark.benchmark(group="training rows")
-def test_rows(benchmark: BenchmarkFixture, snapshots: list[SnapshotFolder]) -> None:
+def test_rows(benchmark: BenchmarkFixture, snapshots: list[SnapshotFolder], features: tuple[FeatureSpec, ...]) -> None:
+    wanted = frozenset(spec.name for spec in features)
+
     def read() -> int:
-        return sum(len(read_rows(folder, TASK)) for folder in snapshots)
+        return sum(len(read_rows(folder, TASK, wanted=wanted)) for folder in snapshots)
 
     assert benchmark.pedantic(read, rounds=5, warmup_rounds=1) >= ROWS  # type: ignore[no-untyped-call]
