@@ -115,9 +115,9 @@ def learn(stage: Stage, level: Level, config: CollaborativeConfig, member_ties: 
         none = csr_matrix((len(items), len(items)), dtype=np.float64)
         factors = np.zeros((len(items), config.factors), dtype=np.float32)
         return Collaborative(members, items, empty, factors, none, none)
+    told = days[np.isin(members, drawn(members, member_ties, config.members))].astype(np.float64)
     with threadpool_limits(1, "blas"):
         member_factors, item_factors = _factorise(days, config)
-    told = days[np.isin(members, drawn(members, member_ties, config.members))].astype(np.float64)
     ones = csr_matrix((np.ones(told.nnz), told.indices, told.indptr), shape=told.shape)
     return Collaborative(members, items, member_factors, item_factors, _nearest(ones, config), _alike(told, config))
 
@@ -215,9 +215,12 @@ def _portions(members: int) -> Iterator[str]:
 
 
 def _factorise(days: csr_matrix, config: CollaborativeConfig) -> tuple["np.ndarray", "np.ndarray"]:
-    """Factorise confidences 1 + log(1 + purchase days); rows are solved one by one, so threads change nothing."""
-    confidence = days.copy()
-    confidence.data = 1 + np.log1p(confidence.data)
+    """Factorise confidences 1 + log(1 + purchase days), which take the place of the days: there are gigabytes of them.
+
+    Rows are solved one by one, so threads change nothing.
+    """
+    np.log1p(days.data, out=days.data)
+    days.data += 1
     model = AlternatingLeastSquares(
         factors=config.factors,
         regularization=config.regularization,
@@ -225,7 +228,7 @@ def _factorise(days: csr_matrix, config: CollaborativeConfig) -> tuple["np.ndarr
         random_state=config.seed,
         num_threads=config.threads,
     )
-    model.fit(confidence, show_progress=False)
+    model.fit(days, show_progress=False)
     return model.user_factors, model.item_factors
 
 
