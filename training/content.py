@@ -10,7 +10,7 @@ from recsys.artifacts.publication_content import BOUGHT_DAYS, Challenger, Conten
 from recsys.artifacts.publication_source import Query, parquet_query
 from recsys.core.task import View
 from recsys.core.time import AsOf
-from recsys.data.engine import day_number
+from recsys.data.engine import connect, day_number, quoted
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
@@ -57,7 +57,7 @@ BOUGHT = """
 PRICE_BANDS = """
     SELECT o.member_id, quantile_cont(price_level, 0.1) AS low, quantile_cont(price_level, 0.9) AS high
     FROM orders o JOIN levels l USING (product_id)
-    WHERE NOT o.is_return AND o.day >= $day - $window AND isfinite(price_level)
+    WHERE NOT o.is_return AND o.day >= $day - $window AND isfinite(price_level) {inside}
     GROUP BY ALL HAVING count(*) >= $least
 """
 
@@ -100,7 +100,7 @@ def content(
         horizons={task: int(champion.params["horizon"]) for task, champion in champions.items()},
         members=members(folder, flags, attributes(snapshot)),
         products=products(snapshot).merge(levels, how="left", on="product_id", validate="one_to_one"),
-        price_bands=price_bands(snapshot, levels),
+        price_bands=price_bands(snapshot, levels, flags["member_id"]),
         recommend=scores["recommend"],
         discovery=discoveries(scores["recommend"]),
         bought=bought(snapshot),
@@ -145,13 +145,23 @@ def bought(snapshot: Snapshot) -> Query:
     return Query(snapshot.connect, BOUGHT, {"day": snapshot.as_of.number, "window": BOUGHT_DAYS})
 
 
-def price_bands(snapshot: Snapshot, levels: pd.DataFrame) -> Query:
+def price_bands(snapshot: Snapshot, levels: pd.DataFrame, members: "pd.Series[str]") -> Query:
     """Query between which price levels members buy; columns as `Content.price_bands` says.
 
-    levels: product_id and price_level, NaN = unknown.
+    levels: product_id and price_level, NaN = unknown. members: ids in their order; some at a time are looked at, as a
+        quantile keeps all its values in memory.
     """
     days = {"day": snapshot.as_of.number, "window": BAND_DAYS, "least": BAND_LINES}
-    return Query(snapshot.connect, PRICE_BANDS, days, {"levels": pa.Table.from_pandas(levels, preserve_index=False)})
+    edges = [quoted(str(name)) for name in members.iloc[MEMBERS_AT_ONCE::MEMBERS_AT_ONCE]]
+    first, last = (f" AND o.member_id {sign} " for sign in (">=", "<"))
+    starts, ends = ["", *(first + edge for edge in edges)], [*(last + edge for edge in edges), ""]
+    parts = []
+    with snapshot.connect() as connection:
+        connection.register("levels", pa.Table.from_pandas(levels, preserve_index=False))
+        for start, end in zip(starts, ends, strict=True):
+            parts.append(connection.sql(PRICE_BANDS.format(inside=start + end), params=days).to_arrow_table())
+    bands = pa.concat_tables(parts)
+    return Query(connect, "SELECT * FROM bands", beside={"bands": bands}, rows=len(bands))
 
 
 def attributes(snapshot: Snapshot) -> pa.Table:

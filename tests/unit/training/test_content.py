@@ -143,7 +143,10 @@ def test_needs_are_told_of_the_pairs_that_have_them() -> None:
     assert read(with_needs(frame_query("told", scores), OUTGROWN.iloc[:0]))["need_ends_day"].isna().all()
 
 
-def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 10])
+def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     lines = [("a", f"p{n}", DAY - 1 - n) for n in range(11)]
     lines += [("b", "p5", DAY - 3)] * (BAND_LINES - 1)
     lines += [("c", "p5", DAY - BAND_DAYS)] * BAND_LINES + [("c", "p9", DAY - BAND_DAYS - 1)] * 30
@@ -152,7 +155,9 @@ def test_a_price_band_holds_four_in_five_lines_of_members_with_enough_of_them(tm
     levels = pd.DataFrame({"product_id": [f"p{n}" for n in range(11)], "price_level": [n / 10 for n in range(11)]})
     unpriced = pd.DataFrame({"product_id": ["unpriced"], "price_level": [np.nan]})
     snapshot = store(tmp_path, {"orders": orders}).at(AS_OF)
-    bands = read(price_bands(snapshot, pd.concat([levels, unpriced]))).set_index("member_id")
+    monkeypatch.setattr("training.content.MEMBERS_AT_ONCE", at_once)
+    members = pd.Series(["a", "b", "c", "d"])
+    bands = read(price_bands(snapshot, pd.concat([levels, unpriced]), members)).set_index("member_id")
     assert set(bands.index) == {"a", "c"}
     assert list(bands.loc["a"]) == pytest.approx([0.1, 0.9])
     assert list(bands.loc["c"]) == pytest.approx([0.5, 0.5])

@@ -35,8 +35,12 @@ CHANNELS = """
 """
 
 HOURS = """
-    SELECT member_id, hour, count(*) AS lines, $day - max(day) AS days
-    FROM orders WHERE NOT is_return GROUP BY member_id, hour
+    WITH line AS (SELECT member_id, day, list_extract({bands}, hour + 1) AS band FROM orders WHERE NOT is_return)
+    SELECT member_id, {columns} FROM line GROUP BY member_id
+"""
+HOURS_OF_A_BAND = """
+    count(*) FILTER (band = {band}) AS lines_{band},
+    CAST($day - max(day) FILTER (band = {band}) AS DOUBLE) AS days_{band}
 """
 
 
@@ -51,7 +55,7 @@ def computed_tags(snapshot: Snapshot, members: pd.DataFrame, settings: Segments)
     with snapshot.connect() as connection:
         visits = connection.execute(VISITS, {"day": day}).df()
         channels = connection.execute(CHANNELS, {"day": day, "most": MOST_CHANNELS}).df()
-        hours = connection.execute(HOURS, {"day": day}).df()
+        hours = connection.execute(_hours_sql(), {"day": day}).df()
         lifts = promotion(connection, day)
         won = members[["member_id", "source_channel"]]
         formats = preferred_format(connection, day, settings.formats, won)
@@ -100,22 +104,23 @@ def _by_channel(channels: pd.DataFrame) -> pd.DataFrame:
     return wide.rename(columns=lambda channel: f"{CHANNEL_PREFIX}{channel}").astype(np.float64)
 
 
+def _hours_sql() -> str:
+    columns = ", ".join(HOURS_OF_A_BAND.format(band=band) for band in range(len(HOUR_BANDS)))
+    return HOURS.format(bands=[_band(hour) for hour in range(24)], columns=columns)
+
+
 def _hours(hours: pd.DataFrame) -> pd.DataFrame:
-    """Return the preferred band of hours, its share of lines, and the days since a purchase in each band."""
+    """Return the preferred band of hours, its share of lines, and the days since a purchase in each band.
+
+    hours: member_id, and `lines_<n>` and `days_<n>` of the n-th band.
+    """
     bands = list(HOUR_BANDS)
-    band = np.array([_band(hour) for hour in range(24)])[hours["hour"].to_numpy(dtype=np.int64)]
-    both = (
-        hours.assign(band=band)
-        .groupby(["member_id", "band"], sort=True)
-        .agg(lines=("lines", "sum"), days=("days", "min"))
-    )
-    lines = both["lines"].unstack("band").reindex(columns=range(len(bands))).fillna(0.0)
-    days = both["days"].unstack("band").reindex(columns=range(len(bands)))
-    told = days.set_axis([f"{HOUR_PREFIX}{name}" for name in bands], axis=1).astype(np.float64)
-    first = lines.to_numpy(dtype=np.float64).argmax(axis=1) if len(lines) else np.empty(0, dtype=np.int64)
-    whole = lines.sum(axis=1)
+    lines = hours[[f"lines_{band}" for band in range(len(bands))]].to_numpy(dtype=np.float64)
+    told = hours[["member_id", *(f"days_{band}" for band in range(len(bands)))]].set_index("member_id")
+    told = told.set_axis([f"{HOUR_PREFIX}{name}" for name in bands], axis=1).astype(np.float64)
+    first = lines.argmax(axis=1) if len(lines) else np.empty(0, dtype=np.int64)
     told.insert(0, "main_hours", np.array(bands, dtype=object)[first])
-    told.insert(1, "main_hours_share", lines.max(axis=1) / whole)
+    told.insert(1, "main_hours_share", lines.max(axis=1, initial=0) / lines.sum(axis=1))
     return told
 
 
