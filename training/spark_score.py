@@ -15,8 +15,7 @@ from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.features.assembly import STAMPS
 from recsys.features.build import SnapshotFolder
-from recsys.features.catalog import features_of
-from recsys.features.joined import rows_of
+from recsys.features.joined import rows_of, told_columns
 from recsys.features.spark.dialect import checked
 from recsys.features.spark.staging import url
 from training.score import looked_at, scored
@@ -69,9 +68,7 @@ def task_rows(spark: "SparkSession", snapshot: SnapshotFolder, task: Task, wante
     frame = read(first).where(checked(task.where))
     for view in others:
         frame = frame.join(read(view), list(view.keys), "left")
-    specs = [spec for view in task.views for spec in features_of(view, wanted) if spec.name not in task.keys]
-    columns = [spec.name if spec.kind == "category" else f"CAST({spec.name} AS FLOAT) AS {spec.name}" for spec in specs]
-    return frame.selectExpr(*task.keys, *columns)
+    return frame.selectExpr(*told_columns(task, wanted))
 
 
 def _scorer(bundle: str, as_of: AsOf, schema: "pa.Schema") -> Callable[[Batches], Batches]:

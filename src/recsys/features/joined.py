@@ -46,18 +46,23 @@ def joined_rows(
     """
     first, *others = task.views
     between = "" if members is None else _between(members)
-    theirs = "" if members is None else f"AND member_id IN (SELECT member_id FROM wanted) AND {between}"
+    theirs = "" if members is None else f"AND member_id IN (SELECT member_id FROM wanted_member) AND {between}"
     plain = "SELECT * EXCLUDE (event_timestamp, created_timestamp)"
     sql = f"({plain} FROM {places[first]} WHERE ({task.where}) {theirs})"
     for view in others:
         near = f"WHERE {between}" if between and "member_id" in view.keys else ""
         joined = f"SELECT * EXCLUDE ({PLACE}, event_timestamp, created_timestamp) FROM {places[view]} {near}"
         sql = f"(FROM {sql} LEFT JOIN ({joined}) USING ({', '.join(view.keys)}))"
-    columns = [PLACE, *task.keys, *(_cast(spec) for spec in _specs(task, wanted) if spec.name not in task.keys)]
+    columns = [PLACE, *told_columns(task, wanted)]
     if members is not None:
-        connection.register("wanted", pa.table({"member_id": pa.array(list(members), pa.string())}))
+        connection.register("wanted_member", pa.table({"member_id": pa.array(list(members), pa.string())}))
     table = connection.sql(f"SELECT {', '.join(columns)} FROM {sql}").to_arrow_table()
     return rows_of(table, task, as_of, wanted)
+
+
+def told_columns(task: Task, wanted: Container[str] | None = None) -> list[str]:
+    """Return the SQL, the same on every engine, of a task's keys and wanted features, numbers in single precision."""
+    return [*task.keys, *(_cast(spec) for spec in _specs(task, wanted) if spec.name not in task.keys)]
 
 
 def rows_of(table: "pa.Table", task: Task, as_of: AsOf, wanted: Container[str] | None = None) -> Rows:
