@@ -11,6 +11,7 @@ from recsys.artifacts.publication_source import Query, parquet_query
 from recsys.core.task import View
 from recsys.core.time import AsOf
 from recsys.data.engine import connect, day_number, quoted
+from recsys.data.memory import bounded
 from recsys.data.snapshot import Snapshot
 from recsys.data.tables import Tables
 from recsys.features.build import SnapshotFolder
@@ -19,14 +20,16 @@ from training.tags import tag_lists
 from training.tracking import Registered
 
 PRODUCTS = """
-    WITH sold AS (
-        SELECT product_id,
-               count(DISTINCT CASE WHEN day >= $day - 28 THEN member_id END) AS buyers_28,
-               count(DISTINCT CASE WHEN day >= $day - 90 THEN member_id END) AS buyers_90,
-               count(DISTINCT member_id) AS buyers,
-               sum(CASE WHEN day >= $day - 90 THEN amount END) / sum(CASE WHEN day >= $day - 90 THEN quantity END)
-                   AS paid
-        FROM orders WHERE NOT is_return GROUP BY product_id
+    WITH buyer AS (
+        SELECT product_id, member_id, max(day) AS last_day,
+               sum(CASE WHEN day >= $day - 90 THEN amount END) AS amount,
+               sum(CASE WHEN day >= $day - 90 THEN quantity END) AS quantity
+        FROM orders WHERE NOT is_return GROUP BY product_id, member_id
+    ),
+    sold AS (
+        SELECT product_id, count(*) AS buyers, count(CASE WHEN last_day >= $day - 28 THEN 1 END) AS buyers_28,
+               count(CASE WHEN last_day >= $day - 90 THEN 1 END) AS buyers_90, sum(amount) / sum(quantity) AS paid
+        FROM buyer GROUP BY product_id
     ),
     listed AS (
         SELECT product_id, name, category, subcategory, brand, price, stock, is_consumable, launched_at, delisted_at
@@ -136,7 +139,7 @@ def products(snapshot: Snapshot) -> pd.DataFrame:
     """List what may be named in an answer, launches too, with its popularity; columns as `Content.products` says."""
     zone = snapshot.as_of.zone
     sql = PRODUCTS.format(launched=day_number("l.launched_at", zone), delisted=day_number("l.delisted_at", zone))
-    with snapshot.connect() as connection:
+    with bounded(snapshot.connect()) as connection:
         return connection.execute(sql, {"day": snapshot.as_of.number}).df()
 
 
@@ -156,7 +159,7 @@ def price_bands(snapshot: Snapshot, levels: pd.DataFrame, members: "pd.Series[st
     first, last = (f" AND o.member_id {sign} " for sign in (">=", "<"))
     starts, ends = ["", *(first + edge for edge in edges)], [*(last + edge for edge in edges), ""]
     parts = []
-    with snapshot.connect() as connection:
+    with bounded(snapshot.connect()) as connection:
         connection.register("levels", pa.Table.from_pandas(levels, preserve_index=False))
         for start, end in zip(starts, ends, strict=True):
             parts.append(connection.sql(PRICE_BANDS.format(inside=start + end), params=days).to_arrow_table())

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.data.engine import connect, quoted
+from recsys.data.memory import bound, bounded
 
 ROWS_AT_ONCE = 1_000_000
 """Rows that are handed on at once."""
-
-MEMORY = "2GB"
-"""What a query may hold in memory; what it needs beyond that is on disk meanwhile."""
 
 TEXT_OR_LIST = ("VARCHAR", "ENUM", "MAP", "STRUCT", '"NULL"')
 
@@ -45,7 +42,7 @@ class Query:
 
     def table(self) -> pa.Table:
         """Read all rows."""
-        with closing(self.connect()) as connection:
+        with bounded(self.connect()) as connection:
             for name, table in self.beside.items():
                 connection.register(name, table)
             found: pa.Table = connection.sql(self.sql, params=dict(self.given)).to_arrow_table()
@@ -116,16 +113,11 @@ class Sources:
         """Return the connection of a query, the same for all queries that open it alike, with the tables beside it."""
         found = next((connection for known, connection in self._opened if known == query.connect), None)
         if found is None:
-            found = self._settled(query.connect())
+            found = bound(query.connect(), self._spill)
             self._opened.append((query.connect, found))
         for name, table in query.beside.items():
             found.register(name, table)
         return found
-
-    def _settled(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
-        connection.execute(f"SET temp_directory = {quoted(str(self._spill))}")
-        return connection
 
 
 def is_number(kind: str) -> bool:

@@ -8,6 +8,7 @@ from recsys.artifacts.tagging.channels import best_channel
 from recsys.artifacts.tagging.formats import preferred_format
 from recsys.artifacts.tagging.promotion import promotion
 from recsys.artifacts.tagging.settings import Segments
+from recsys.data.memory import bounded
 from recsys.data.snapshot import Snapshot
 
 AGE_EDGES = (18, 25, 35, 45, 55)
@@ -52,7 +53,7 @@ def computed_tags(snapshot: Snapshot, members: pd.DataFrame, settings: Segments)
     """
     ids = pd.Index(members["member_id"])
     day = snapshot.as_of.number
-    with snapshot.connect() as connection:
+    with bounded(snapshot.connect()) as connection:
         visits = connection.execute(VISITS, {"day": day}).df()
         channels = connection.execute(CHANNELS, {"day": day, "most": MOST_CHANNELS}).df()
         hours = connection.execute(_hours_sql(), {"day": day}).df()

@@ -4,6 +4,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from recsys.data.schema import UNKNOWN_CATEGORY
+
 PERIOD, PERIODS = 28, 13
 """Offers are those of a category within so many days; so many such periods back are looked at."""
 CELL_LINES = 20
@@ -19,12 +21,16 @@ _MICRO = 1_000_000
 # Of each cell the member's own lines are left out, so that what is on offer is not what the member took of it. Sums are
 # of integers, as those do not depend on the order in which an engine adds them.
 LINES = f"""
-    WITH line AS (
-        SELECT o.member_id, coalesce(p.category, 'unknown') AS category, ($day - 1 - o.day) // {PERIOD} AS period,
+    WITH kind AS (
+        SELECT product_id, dense_rank() OVER (ORDER BY category) AS category
+        FROM products WHERE category <> '{UNKNOWN_CATEGORY}'
+    ),
+    line AS (
+        SELECT o.member_id, coalesce(kind.category, 0) AS category, ($day - 1 - o.day) // {PERIOD} AS period,
                count(*) AS lines, count(CASE WHEN o.discount > 0 THEN 1 END) AS cut,
                CAST(sum(CAST(round((o.amount + o.discount) * 10000) AS BIGINT)) AS BIGINT) AS listed,
                CAST(sum(CAST(round(o.discount * 10000) AS BIGINT)) AS BIGINT) AS off
-        FROM orders o LEFT JOIN products p USING (product_id)
+        FROM orders o LEFT JOIN kind USING (product_id)
         WHERE NOT o.is_return AND o.day >= $day - {PERIOD * PERIODS}
         GROUP BY ALL
     ),
