@@ -46,7 +46,7 @@ class TrainingSettings(Settings):
     trains: int = Field(default=4, ge=1)
     tests: int = Field(default=2, ge=1)
     min_history: int = Field(default=84, ge=1)
-    max_rows: int = Field(default=80_000, ge=1)
+    max_rows: int = Field(default=320_000, ge=1)
     list_rows: int = Field(default=200_000, ge=1)
     test_rows: int = Field(default=1_000_000, ge=1)
     test_members: int = Field(default=100_000, ge=1)

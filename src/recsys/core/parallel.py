@@ -9,6 +9,11 @@ Made = TypeVar("Made")
 AT_ONCE = 2
 
 
+def shared(count: int, most: int) -> int:
+    """Return how many of the things that there are to take at once: so many at most, and some for each thread."""
+    return max(1, min(most, -(-count // AT_ONCE)))
+
+
 def side_by_side(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
     """Yield `work(item)` for each item, in their order, while threads work on the next `AT_ONCE`.
 

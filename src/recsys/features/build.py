@@ -17,7 +17,7 @@ import pyarrow as pa
 from recsys.core.errors import ArtifactError, MissingError
 from recsys.core.folders import read_manifest, restore, text_digest, write_folder
 from recsys.core.frames import Rows
-from recsys.core.parallel import side_by_side
+from recsys.core.parallel import shared, side_by_side
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
@@ -116,9 +116,10 @@ def write_views(
             rows = {view: len(table) for view, table in prepared.items.items()}
             write_learnt(prepared, folder)
             begin("members")
-            rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(portions.plain))
+            plain, pairs = (shared(len(prepared.members), most) for most in (portions.plain, portions.pairs))
+            rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(plain))
             begin("pairs")
-            return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, portions.pairs))
+            return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, pairs))
     finally:
         shutil.rmtree(scratch)
 

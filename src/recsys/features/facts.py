@@ -159,7 +159,7 @@ MEMBER_PRODUCT_DAY = Relation(
 MEMBER_SUBCATEGORY_DAY = Relation(
     "member_subcategory_day",
     f"""
-    SELECT member_code, subcategory_code, day, {_LINES}, {_SUMS}
+    SELECT member_code, subcategory_code, day, {_SUMS}
     FROM member_product_day
     GROUP BY member_code, subcategory_code, day
     """,

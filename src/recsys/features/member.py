@@ -75,6 +75,7 @@ SOURCES = (MEMBER_HABIT, MEMBER_SPEND)
 _NO_PURCHASE = "never bought"
 _ONE_DAY = "fewer than 2 purchase days"
 _QUIET_90D = "nothing bought in 90 days"
+_LATELY = f"last_day >= {AS_OF} - 90"
 
 
 def _rhythm() -> tuple[Draft, ...]:
@@ -191,21 +192,25 @@ def _lines() -> tuple[Draft, ...]:
         _share_of_lines("weekend_share", "bought on Saturday or Sunday", "weekday >= 5"),
         number("channels", "count", NEVER, "distinct channels bought through", distinct("channel")),
         number("stores", "count", NEVER, "distinct stores bought at", distinct("store_id")),
-        number("categories", "count", NEVER, "distinct categories bought", distinct("category_code")),
-        number(
-            "categories_90d",
-            "count",
-            NEVER,
-            "distinct categories bought in the last 90 days",
-            distinct("category_code", within(90)),
-        ),
+    )
+
+
+def _categories() -> tuple[Draft, ...]:
+    return (
+        number("categories", "count", NEVER, "distinct categories bought", "count(*)"),
+        number("categories_90d", "count", NEVER, "distinct categories bought in the last 90 days", count(_LATELY)),
+    )
+
+
+def _brands() -> tuple[Draft, ...]:
+    return (
         number("brands", "count", NEVER, "distinct brands bought", distinct("brand_code")),
         number(
             "brands_90d",
             "count",
             NEVER,
             "distinct brands bought in the last 90 days",
-            distinct("brand_code", within(90)),
+            distinct("brand_code", _LATELY),
         ),
     )
 
@@ -262,16 +267,15 @@ def _habits() -> tuple[Draft, ...]:
 
 
 def _breadth() -> tuple[Draft, ...]:
-    recent = f"last_day >= {AS_OF} - 90"
     return (
         number("products", "count", NEVER, "distinct products bought", "count(*)"),
-        number("products_90d", "count", NEVER, "distinct products bought in the last 90 days", count(recent)),
+        number("products_90d", "count", NEVER, "distinct products bought in the last 90 days", count(_LATELY)),
         number(
             "exploration_rate_90d",
             "share",
             _QUIET_90D,
             "products first bought in the last 90 days / products_90d",
-            ratio(count(f"first_day >= {AS_OF} - 90"), count(recent)),
+            ratio(count(f"first_day >= {AS_OF} - 90"), count(_LATELY)),
         ),
         number(
             "repeat_product_share",
@@ -290,7 +294,7 @@ def _category_breadth() -> tuple[Draft, ...]:
             "share",
             _QUIET_90D,
             "categories first bought in the last 90 days / categories_90d",
-            ratio(count(f"first_day >= {AS_OF} - 90"), count(f"last_day >= {AS_OF} - 90")),
+            ratio(count(f"first_day >= {AS_OF} - 90"), count(_LATELY)),
         ),
         number(
             "repeat_category_share",
@@ -325,6 +329,8 @@ def _spend() -> tuple[Draft, ...]:
 FEATURES: tuple[FeatureSpec, ...] = (
     *features(View.MEMBER, "member_day", _rhythm()),
     *features(View.MEMBER, "purchase", _lines()),
+    *features(View.MEMBER, "member_category_life", _categories()),
+    *features(View.MEMBER, "member_product_life", _brands()),
     *features(View.MEMBER, "member_habit", _habits()),
     *features(View.MEMBER, "member_product_life", _breadth()),
     *features(View.MEMBER, "member_category_life", _category_breadth()),

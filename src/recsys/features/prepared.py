@@ -4,8 +4,9 @@ The facts of all members lie in a database on disk, ordered by member, so that a
 feature is the same whatever part it is computed in.
 """
 
+from collections import deque
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from recsys.core.frames import Rows
+from recsys.core.parallel import AT_ONCE, shared, side_by_side
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
@@ -37,7 +39,7 @@ from recsys.features.stage import Stage, filled, lay_for_all
 from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
-MEMORY = "1GB"
+MEMORY = "2GB"
 """What the engine keeps in memory at most; what is more, it keeps on disk."""
 
 RAW = ("orders", "events", "contacts", "redemptions", "members")
@@ -89,6 +91,9 @@ class Span:
         """Take members by their codes, in any order; there must be one."""
         first, last = int(codes.min()), int(codes.max())
         return cls(first, last, None if len(codes) == last - first + 1 else np.sort(codes))
+
+
+NOBODY = Span(1, 0)
 
 
 class Part:
@@ -234,7 +239,8 @@ def prepare(
         names = everybody.execute("SELECT member_id FROM member_base ORDER BY member_code").fetchnumpy()["member_id"]
         members = np.asarray(names, dtype=object)
         begin("facts")
-        _keep_facts(connection, as_of, len(members), portions.facts)
+        with _asked_side_by_side(connection):
+            _keep_facts(connection, as_of, len(members), portions.facts)
         begin("across members")
         lay_for_all(connection, as_of, relations.SHOP)
         items = {
@@ -243,7 +249,8 @@ def prepare(
         begin("learn candidates")
         learnt = {level: learn_candidates(connection, everybody, level, config) for level in LEVELS}
         everybody.close()
-        yield Prepared(snapshot, config, members, items, learnt, connection)
+        with _asked_side_by_side(connection):
+            yield Prepared(snapshot, config, members, items, learnt, connection)
 
 
 def learn_candidates(
@@ -257,7 +264,7 @@ def learn_candidates(
         connection.unregister("told")
 
     def of_members(codes: Codes) -> Stage:
-        return _stage_of(connection.cursor(), everybody.as_of, Span.of(codes) if len(codes) else Span(1, 0))
+        return _stage_of(connection.cursor(), everybody.as_of, Span.of(codes) if len(codes) else NOBODY)
 
     chosen = config.of(level)
     return learn_level(everybody, of_members, level, config.pool, chosen.tifu, chosen.upcf, chosen.collaborative)
@@ -271,17 +278,34 @@ def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: int
     """Take the facts from the tables, some members at a time, and keep those of all."""
     kept = [fact for fact in relations.FACTS if fact.name in {*relations.KEPT, *relations.COUNTED}]
     passing = [replace(fact, stored=False) for fact in relations.FACTS if fact not in kept]
-    for span in _spans(members, at_once):
+
+    def take(span: Span, put: str = "INSERT INTO {} {}") -> None:
         cuts = (replace(_cut(name, span), stored=False) for name in relations.KEPT)
         known = (_cut(name, span) for name in CODED[:2])
-        stage = Stage(connection.cursor(), as_of, (*_of_members(connection, span), *known, *passing, *cuts))
-        for fact in kept:
-            sql, place = filled(fact, as_of), _everybody(fact.name)
-            stage.lay_for(sql)
-            stage.connection.execute(
-                f"INSERT INTO {place} {sql}" if span.first > 1 else f"CREATE TABLE {place} AS {sql}"
-            )
-        stage.close()
+        with closing(connection.cursor()) as own:
+            stage = Stage(own, as_of, (*_of_members(own, span), *known, *passing, *cuts))
+            for fact in kept:
+                sql = filled(fact, as_of)
+                stage.lay_for(sql)
+                own.execute(put.format(_everybody(fact.name), sql))
+
+    take(NOBODY, "CREATE TABLE {} AS {}")
+    deque(side_by_side(take, _spans(members, shared(members, at_once))), maxlen=0)
+
+
+@contextmanager
+def _asked_side_by_side(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Leave the engine as many threads fewer as there are that ask it at once.
+
+    With two processors each query has one thread, and what it groups by member need not be put together of two: it
+    takes two thirds of the time of both.
+    """
+    cores = int(connection.execute("SELECT current_setting('threads')").fetchall()[0][0])
+    connection.execute(f"SET threads = {max(1, cores - AT_ONCE + 1)}")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {cores}")
 
 
 def _of_members(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[Relation, ...]:

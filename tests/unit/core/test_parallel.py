@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recsys.core.parallel import AT_ONCE, side_by_side
+from recsys.core.parallel import AT_ONCE, shared, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items_while_two_are_worked_on() -> None:
@@ -49,3 +49,8 @@ def test_an_error_comes_in_its_place_and_ends_the_work() -> None:
 
 def test_of_nothing_comes_nothing() -> None:
     assert list(side_by_side(str, ())) == []
+
+
+@pytest.mark.parametrize(("count", "at_once"), [(0, 1), (1, 1), (7, 4), (200, 100), (201, 100), (10_000, 100)])
+def test_few_things_are_shared_out_evenly_and_many_are_taken_so_many_at_once(count: int, at_once: int) -> None:
+    assert shared(count, 100) == at_once
