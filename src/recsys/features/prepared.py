@@ -295,10 +295,9 @@ def _keep_facts(connection: duckdb.DuckDBPyConnection, as_of: AsOf, members: int
 
 @contextmanager
 def _asked_side_by_side(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Leave the engine as many threads fewer as there are that ask it at once.
+    """Leave the engine as many threads fewer as there are that ask it at once, on two processors one.
 
-    With two processors each query has one thread, and what it groups by member need not be put together of two: it
-    takes two thirds of the time of both.
+    Two threads of a query would each group the same members, and what they found would be put together once more.
     """
     cores = int(connection.execute("SELECT current_setting('threads')").fetchall()[0][0])
     connection.execute(f"SET threads = {max(1, cores - AT_ONCE + 1)}")
