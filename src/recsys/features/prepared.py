@@ -24,6 +24,7 @@ from recsys.core.parallel import AT_ONCE, shared, side_by_side
 from recsys.core.task import Task, View
 from recsys.core.time import AsOf
 from recsys.data.engine import quoted
+from recsys.data.memory import bound
 from recsys.data.snapshot import Snapshot
 from recsys.features import relations
 from recsys.features.assembly import view_schema, view_tables
@@ -39,8 +40,6 @@ from recsys.features.stage import Stage, filled, lay_for_all
 from recsys.features.visits import Codes, numbers
 
 FACTS = "facts.duckdb"
-MEMORY = "2GB"
-"""What the engine keeps in memory at most; what is more, it keeps on disk."""
 
 RAW = ("orders", "events", "contacts", "redemptions", "members")
 """The tables that tell of members, each ordered by member_id."""
@@ -231,8 +230,7 @@ def prepare(
     config = candidates or CandidateConfig()
     as_of = snapshot.as_of
     with snapshot.connect(scratch / FACTS) as connection, threadpool_limits(1, "blas"):
-        connection.execute(f"SET temp_directory = {quoted(str(scratch))}")
-        connection.execute(f"SET memory_limit = {quoted(MEMORY)}")
+        bound(connection, scratch)
         begin("who and what there is")
         lay_for_all(connection, as_of, relations.BASES)
         everybody = Stage(connection.cursor(), as_of)
