@@ -8,10 +8,10 @@ from typing import TypeVar
 import pyarrow.parquet as pq
 
 from recsys.core.frames import Rows
-from recsys.core.parallel import side_by_side
+from recsys.core.parallel import shared, side_by_side
 from recsys.core.task import Task, View
 from recsys.features.build import OF_PAIRS, SnapshotFolder, read_rows
-from recsys.features.prepared import Span, prepare
+from recsys.features.prepared import PORTIONS, Span, prepare
 from training.workspace import Workspace
 
 Made = TypeVar("Made")
@@ -49,7 +49,7 @@ def stream(
         TemporaryDirectory(dir=workspace.home.root, prefix=".facts-") as scratch,
         prepare(workspace.tables.at(folder.as_of), Path(scratch)) as prepared,
     ):
-        for made in side_by_side(compute, prepared.spans()):
+        for made in side_by_side(compute, prepared.spans(shared(len(prepared.members), PORTIONS.pairs))):
             yield from made
 
 

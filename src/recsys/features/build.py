@@ -116,10 +116,10 @@ def write_views(
             rows = {view: len(table) for view, table in prepared.items.items()}
             write_learnt(prepared, folder)
             begin("members")
-            plain, pairs = (shared(len(prepared.members), most) for most in (portions.plain, portions.pairs))
-            rows |= _write_members(prepared, folder, OF_MEMBERS, prepared.spans(plain))
+            plain = prepared.spans(shared(len(prepared.members), portions.plain))
+            rows |= _write_members(prepared, folder, OF_MEMBERS, plain)
             begin("pairs")
-            return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, pairs))
+            return rows | _write_members(prepared, folder, OF_PAIRS, kept_spans(prepared, folder, portions.pairs))
     finally:
         shutil.rmtree(scratch)
 
@@ -127,10 +127,10 @@ def write_views(
 def kept_spans(prepared: Prepared, folder: Path, members_at_once: int) -> tuple[Span, ...]:
     """Cut the members whose pairs are kept into spans, and write who they are where they are not all."""
     if prepared.config.kept is None:
-        return prepared.spans(members_at_once)
+        return prepared.spans(shared(len(prepared.members), members_at_once))
     kept = prepared.draw(prepared.config.kept)
     pd.DataFrame({"member_id": prepared.members[kept - 1]}).to_parquet(folder / KEPT, index=False)
-    return prepared.spans_of(kept, members_at_once)
+    return prepared.spans_of(kept, shared(len(kept), members_at_once))
 
 
 def write_learnt(prepared: Prepared, folder: Path) -> None:

@@ -19,13 +19,12 @@ from recsys.features import relations
 from recsys.features.build import kept_spans, write_learnt
 from recsys.features.candidates import CandidateConfig
 from recsys.features.level import LEVELS, Level
-from recsys.features.prepared import FACTS, PORTIONS, Prepared, Span, learn_candidates
+from recsys.features.prepared import FACTS, NOBODY, PORTIONS, Prepared, Span, learn_candidates
 from recsys.features.scoring import Learnt
 from recsys.features.spark.staging import SparkStage, url
 from recsys.features.stage import Stage, filled
 
 TYPES = {pa.int32(): "INT", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "STRING"}
-NOBODY = Span(1, 0)
 
 Batches = Iterator[pa.RecordBatch]
 
